@@ -1,0 +1,1 @@
+"""`bulkhead`: run it all on one machine, export with a progress bar, administer."""

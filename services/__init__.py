@@ -1,0 +1,1 @@
+"""The services: gateway, exporter, notifier and janitor. None imports another."""

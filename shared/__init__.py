@@ -1,0 +1,1 @@
+"""What Bulkhead's services must agree on, and nothing else."""

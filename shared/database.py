@@ -1,0 +1,167 @@
+"""Engines for SQLite and PostgreSQL, and the one clock that leases go by: the database's.
+
+Transactions are explicit: `engine.begin()` opens one that may write. On SQLite that is BEGIN
+IMMEDIATE, for a deferred transaction that reads first and then writes fails with "database is
+locked" under concurrency, whatever the busy timeout.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Float,
+    create_engine,
+    event,
+    literal,
+    make_url,
+)
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+
+SQLITE_BUSY_SECONDS = 10
+READ_ONLY = "bulkhead_read_only"
+
+# A database that vanishes without a reset is noticed within about 3 seconds.
+# Source: libpq connection parameters, https://www.postgresql.org/docs/17/libpq-connect.html
+POSTGRES_CONNECT_ARGS = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 3000,
+    "keepalives_idle": 2,
+    "keepalives_interval": 1,
+    "keepalives_count": 2,
+}
+
+UNAVAILABLE = (OperationalError, PoolTimeoutError)
+"""What SQLAlchemy raises when a database does not answer; a task never fails for it."""
+
+
+def normalise_url(url: str) -> URL:
+    """Parse a database address; plain `postgresql://` and `postgres://` mean psycopg 3."""
+    parsed = make_url(url)
+    if parsed.drivername in {"postgres", "postgresql"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    return parsed
+
+
+def create_database_engine(url: str, *, pool_size: int = 5) -> Engine:
+    """Make an engine; nothing connects yet. Make it in the process that uses it, after any fork.
+
+    Args:
+        url: `sqlite:///path` or `postgresql://user:password@host/name`.
+        pool_size: connections kept open at the most; twice as many may be open for a moment.
+
+    Raises:
+        ValueError: another kind of database.
+    """
+    parsed = normalise_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(
+            parsed, pool_size=pool_size, connect_args={"timeout": SQLITE_BUSY_SECONDS}
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if parsed.drivername == "postgresql+psycopg":
+        return create_engine(
+            parsed,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=5,
+            pool_pre_ping=True,
+            connect_args=POSTGRES_CONNECT_ARGS,
+        )
+    raise ValueError(f"Use sqlite:/// or postgresql://, not {parsed.drivername}://")
+
+
+@contextmanager
+def read(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that only reads; on SQLite it does not wait for a writer."""
+    with engine.connect().execution_options(**{READ_ONLY: True}) as connection, connection.begin():
+        yield connection
+
+
+def is_disconnect(error: BaseException) -> bool:
+    """Whether the error says that the database went away, rather than that a statement is wrong."""
+    return isinstance(error, UNAVAILABLE) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
+
+
+def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
+    # The driver's own transaction control is switched off: _begin_sqlite does it.
+    # Source: https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#pysqlite-serializable
+    dbapi_connection.isolation_level = None
+    cursor = dbapi_connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # FULL: a commit that was answered survives a power cut, also in WAL mode.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get(READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant, always aware and in UTC; SQLite stores it as text that sorts by time."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times; store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"A naive time cannot be stored: {value!r}")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give UTC back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class DatabaseNow(FunctionElement[datetime]):
+    """The database's own clock, `plus` some time. Stable within one statement.
+
+    Leases are compared with this and nothing else: workers' clocks differ.
+    """
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+    def __init__(self, plus: timedelta = timedelta()) -> None:
+        super().__init__(literal(plus.total_seconds(), Float()))
+
+
+@compiles(DatabaseNow, "postgresql")
+def _now_on_postgresql(element: DatabaseNow, compiler: SQLCompiler, **options: Any) -> str:
+    seconds = compiler.process(element.clauses, **options)
+    return f"(statement_timestamp() + make_interval(secs => CAST({seconds} AS double precision)))"
+
+
+@compiles(DatabaseNow, "sqlite")
+def _now_on_sqlite(element: DatabaseNow, compiler: SQLCompiler, **options: Any) -> str:
+    # Milliseconds, filled up to the six digits in which SQLAlchemy stores times, so that texts
+    # compare as times do. Source: https://www.sqlite.org/lang_datefunc.html
+    seconds = compiler.process(element.clauses, **options)
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', printf('%+.3f seconds', {seconds}))"

@@ -1,0 +1,120 @@
+"""Settings that all services share. Each service adds its own in a subclass.
+
+Every setting is an environment variable, `BULKHEAD_` and the field's name in capitals; `.env.example`
+lists them all. They are read once, where a process starts, and passed down.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.database import normalise_url
+
+
+class Settings(BaseSettings):
+    """What every process of Bulkhead needs to know."""
+
+    model_config = SettingsConfigDict(env_prefix="BULKHEAD_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(
+        default=Path(".bulkhead"),
+        description="Private folder of the one-machine default: databases, files, mail.",
+    )
+    database_url: str = Field(
+        default="",
+        description="Task records: sqlite:///path or postgresql://…; empty: bulkhead.sqlite3 "
+        "in the data folder.",
+    )
+    source_database_url: str = Field(
+        default="",
+        description="The application's data, read only; empty: source.sqlite3 in the data folder.",
+    )
+    redis_url: str = Field(
+        default="redis://127.0.0.1:6379/0",
+        description="Broker for bells: any server that speaks the Redis protocol.",
+    )
+    storage_url: str = Field(
+        default="",
+        description="Where finished files live: file:///path; empty: files/ in the data folder.",
+    )
+    timezone: str = Field(
+        default="Asia/Shanghai",
+        description="IANA time zone of created_at, in answers and in files.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="debug, info, warning or error."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="json, console, or auto: console on a terminal."
+    )
+    lease_seconds: float = Field(
+        default=30,
+        ge=1,
+        description="How long a task belongs to its worker after a sign of life.",
+    )
+    heartbeat_seconds: float = Field(
+        default=10, gt=0, description="How often a worker gives that sign; a third of the lease."
+    )
+    sweep_seconds: float = Field(
+        default=5, gt=0, description="How often the janitor looks for lost and waiting tasks."
+    )
+    max_losses: int = Field(
+        default=3, ge=1, description="Workers a task may lose before it fails as worker_lost."
+    )
+    max_retries: int = Field(
+        default=5, ge=0, description="Times a task is tried again after a retryable error."
+    )
+    retry_base_seconds: float = Field(
+        default=2, gt=0, description="First back-off; it doubles each time, with full jitter."
+    )
+    retry_cap_seconds: float = Field(default=300, gt=0, description="Longest back-off.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_urls(cls, values: dict[str, object]) -> dict[str, object]:
+        data_dir = Path(str(values.get("data_dir") or ".bulkhead")).expanduser().absolute()
+        values["data_dir"] = data_dir
+        defaults = {
+            "database_url": f"sqlite:///{data_dir}/bulkhead.sqlite3",
+            "source_database_url": f"sqlite:///{data_dir}/source.sqlite3",
+            "storage_url": (data_dir / "files").as_uri(),
+        }
+        for name, default in defaults.items():
+            values[name] = values.get(name) or default
+        return values
+
+    @field_validator("database_url", "source_database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if normalise_url(value).get_backend_name() not in {"sqlite", "postgresql"}:
+            raise ValueError("use sqlite:///path or postgresql://user:password@host/name")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"no such time zone: {value!r}; use a name like Asia/Shanghai") from error
+        return value
+
+    @model_validator(mode="after")
+    def _heartbeat_within_lease(self) -> "Settings":
+        if self.heartbeat_seconds * 2 > self.lease_seconds:
+            raise ValueError("heartbeat_seconds must be at most half of lease_seconds")
+        return self
+
+    @property
+    def lease(self) -> timedelta:
+        """The lease as a duration."""
+        return timedelta(seconds=self.lease_seconds)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone as an object."""
+        return ZoneInfo(self.timezone)

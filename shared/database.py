@@ -17,11 +17,13 @@ from sqlalchemy import (
     Dialect,
     Engine,
     Float,
+    Table,
     create_engine,
     event,
     literal,
     make_url,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -94,6 +96,13 @@ def read(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def insert_or(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Begin an INSERT that may go on with ON CONFLICT; both databases spell it alike."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
 def is_disconnect(error: BaseException) -> bool:
     """Whether the error says that the database went away, rather than that a statement is wrong."""
     return isinstance(error, UNAVAILABLE) or (
@@ -133,7 +142,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """Give UTC back."""
         if value is None:
             return None

@@ -17,7 +17,7 @@ class BulkheadError(Exception):
 
     code: ClassVar[str] = "internal_error"
 
-    def __init__(self, **arguments: str | int | float) -> None:
+    def __init__(self, **arguments: str | float) -> None:
         super().__init__(self.code, arguments)
         self.arguments = arguments
 
@@ -33,9 +33,7 @@ class RetryableError(BulkheadError):
         after: wait at least this long (an HTTP `Retry-After`, say); None leaves it to the back-off.
     """
 
-    def __init__(
-        self, *, after: timedelta | None = None, **arguments: str | int | float
-    ) -> None:
+    def __init__(self, *, after: timedelta | None = None, **arguments: str | float) -> None:
         super().__init__(**arguments)
         self.after = after
 

@@ -1,7 +1,7 @@
 """Settings that all services share. Each service adds its own in a subclass.
 
-Every setting is an environment variable, `BULKHEAD_` and the field's name in capitals; `.env.example`
-lists them all. They are read once, where a process starts, and passed down.
+Every setting is an environment variable: `BULKHEAD_` and the field's name in capitals.
+`.env.example` lists them all. They are read once, where a process starts, and passed down.
 """
 
 from datetime import timedelta
@@ -100,7 +100,9 @@ class Settings(BaseSettings):
         try:
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"no such time zone: {value!r}; use a name like Asia/Shanghai") from error
+            raise ValueError(
+                f"no such time zone: {value!r}; use a name like Asia/Shanghai"
+            ) from error
         return value
 
     @model_validator(mode="after")

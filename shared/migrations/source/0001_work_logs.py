@@ -50,9 +50,7 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_work_logs_log_date_id", "work_logs", ["log_date", "id"])
-    op.create_index(
-        "ix_work_logs_employee_id_log_date", "work_logs", ["employee_id", "log_date"]
-    )
+    op.create_index("ix_work_logs_employee_id_log_date", "work_logs", ["employee_id", "log_date"])
     op.execute(
         """
         CREATE VIEW work_log_export AS

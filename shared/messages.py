@@ -49,7 +49,8 @@ MESSAGES: dict[str, dict[Language, str]] = {
     },
     "storage_full": {
         ZH: "存储空间不足；请让管理员清理空间后重新提交",
-        EN: "No space is left in storage; ask your administrator to free some, then submit it again",
+        EN: "No space is left in storage; "
+        "ask your administrator to free some, then submit it again",
     },
     "storage_not_writable": {
         ZH: "存储目录不可写；请让管理员检查权限后重新提交",

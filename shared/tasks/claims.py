@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from sqlalchemy import Row
 
 from shared.contracts.events import Event
+from shared.contracts.queues import Queue
 from shared.contracts.tasks import KINDS, TaskParameters
 
 
@@ -19,13 +21,22 @@ class Claim:
     attempt: int
     owner: str
     kind: str
+    queue: Queue
     parameters: dict[str, Any]
     retries: int
 
     @classmethod
     def from_row(cls, row: Row[Any]) -> "Claim":
         """Read it off the row just claimed."""
-        return cls(row.id, row.attempt, row.owner, row.kind, row.parameters, row.retries)
+        return cls(
+            task_id=row.id,
+            attempt=row.attempt,
+            owner=row.owner,
+            kind=row.kind,
+            queue=Queue(row.queue),
+            parameters=row.parameters,
+            retries=row.retries,
+        )
 
     def read_parameters(self) -> TaskParameters:
         """Give the parameters as the kind's model; an older row's lack newer fields."""
@@ -45,11 +56,11 @@ class Progress:
     message: dict[str, Any] | None = None
 
 
-class NewFile(BaseModel):
-    """A stored file that becomes visible with the task's end.
+class StoredFile(BaseModel):
+    """A file that becomes visible with the task's end.
 
     Attributes:
-        name: the public name.
+        name: the public name, `GET /api/download/{name}`.
         key: the name in storage, `{task_id}/{attempt}.{extension}`.
         media_type: as in the download's `Content-Type`.
         size: bytes.
@@ -64,11 +75,32 @@ class NewFile(BaseModel):
 
 
 @dataclass(frozen=True)
+class WrittenFile:
+    """A file that a handler has written in its scratch folder; the runner stores it."""
+
+    path: Path
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+
+    def stored_as(self, key: str) -> StoredFile:
+        """Say where it went."""
+        return StoredFile(
+            name=self.name,
+            key=key,
+            media_type=self.media_type,
+            size=self.size,
+            sha256=self.sha256,
+        )
+
+
+@dataclass(frozen=True)
 class Finished:
     """What a handler gives back: the documented result, its file and what has happened."""
 
     result: BaseModel
-    file: NewFile | None = None
+    file: WrittenFile | None = None
     event: Event | None = None
 
 

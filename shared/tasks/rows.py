@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, insert, literal_column, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Update,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from uuid6 import uuid7
 
 from shared.contracts.events import FAILURES, Event, follow_ups
@@ -41,9 +50,20 @@ def ended(status: Status) -> dict[str, Any]:
 
 def fenced(claim: Claim) -> Update:
     """An update of the claim's row that does nothing once somebody else has claimed it."""
-    return update(TASKS).where(
-        TASKS.c.id == claim.task_id, TASKS.c.attempt == claim.attempt, IS_PROCESSING
-    )
+    return update(TASKS).where(*holds(claim))
+
+
+def holds(claim: Claim) -> tuple[ColumnElement[bool], ...]:
+    """The conditions under which a row is still the claim's."""
+    return (TASKS.c.id == claim.task_id, TASKS.c.attempt == claim.attempt, IS_PROCESSING)
+
+
+def ended_by(connection: Connection, claim: Claim, status: Status) -> bool:
+    """Whether the row has ended so already, in the claim's own attempt."""
+    row = connection.execute(
+        select(TASKS.c.status, TASKS.c.attempt).where(TASKS.c.id == claim.task_id)
+    ).one_or_none()
+    return row is not None and (row.status, row.attempt) == (status, claim.attempt)
 
 
 def insert_task(

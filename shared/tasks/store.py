@@ -15,9 +15,9 @@ from uuid6 import uuid7
 
 from shared.contracts.queues import Queue
 from shared.contracts.tasks import DEFAULT_PRIORITY, Status, TaskParameters, TimeLimits
-from shared.database import DatabaseNow
+from shared.database import DatabaseNow, read
 from shared.errors import BulkheadError, CancelledError
-from shared.tasks.claims import Claim, Finished, Progress, Sign
+from shared.tasks.claims import Claim, Finished, Progress, Sign, StoredFile
 from shared.tasks.idempotency import IdempotencyKey, remember
 from shared.tasks.models import FILES, TASKS
 from shared.tasks.ranks import advance_clock
@@ -27,8 +27,10 @@ from shared.tasks.rows import (
     NOW,
     WAITING,
     ended,
+    ended_by,
     fail_row,
     fenced,
+    holds,
     insert_follow_ups,
     insert_task,
     why_not_again,
@@ -125,6 +127,12 @@ class TaskStore:
             advance_clock(connection, row.queue, row.priority, row.rank)
         return Claim.from_row(row)
 
+    def look(self, claim: Claim) -> Sign:
+        """See what a running task's row says, and change nothing."""
+        statement = select(TASKS).where(*holds(claim))
+        with read(self.engine) as connection:
+            return Sign.of(connection.execute(statement).one_or_none())
+
     def heartbeat(self, claim: Claim, progress: Progress) -> Sign:
         """Extend the lease, write the progress (it never falls), and see what the row says."""
         percent = case(
@@ -139,8 +147,17 @@ class TaskStore:
             row = connection.execute(statement.returning(TASKS)).one_or_none()
         return Sign.of(row)
 
-    def finish(self, claim: Claim, finished: Finished) -> list[Queue] | None:
+    def finish(
+        self, claim: Claim, finished: Finished, file: StoredFile | None = None
+    ) -> list[Queue] | None:
         """Complete the task; its file becomes visible and what follows is inserted, or neither.
+
+        Doing it twice is harmless, as after a connection that broke during the commit.
+
+        Args:
+            claim: the task, and the right to complete it.
+            finished: what the handler gave back.
+            file: its file, as stored.
 
         Returns:
             The queues to ring, or None if the task is not this worker's to complete any more: it
@@ -156,14 +173,14 @@ class TaskStore:
                 ).returning(TASKS)
             ).one_or_none()
             if row is None:
-                return None
-            if finished.file:
+                return [] if ended_by(connection, claim, Status.COMPLETED) else None
+            if file:
                 connection.execute(
                     insert(FILES).values(
                         task_id=claim.task_id,
                         owner=claim.owner,
                         created_at=row.finished_at,
-                        **finished.file.model_dump(),
+                        **file.model_dump(),
                     )
                 )
             return insert_follow_ups(connection, row, finished.event)
@@ -171,7 +188,10 @@ class TaskStore:
     def fail(self, claim: Claim, error: BulkheadError) -> list[Queue] | None:
         """End the task without a result; like `finish` for what it returns."""
         with self.engine.begin() as connection:
-            return fail_row(connection, fenced(claim), error)
+            queues = fail_row(connection, fenced(claim), error)
+            if queues is None and ended_by(connection, claim, Status.FAILED):
+                return []
+            return queues
 
     def retry(self, claim: Claim, error: BulkheadError, after: timedelta) -> bool:
         """Put the task back to be tried again later; False if it is not this worker's any more."""
@@ -186,6 +206,22 @@ class TaskStore:
     def release(self, claim: Claim) -> bool:
         """Hand the task over to another worker at once; it costs neither a loss nor a retry."""
         return self._put_back(claim, run_after=NOW)
+
+    def release_held_by(self, worker: str) -> list[Queue]:
+        """Hand over what a process of that name holds; whoever calls has seen that it must end.
+
+        Returns:
+            The queues to ring.
+        """
+        held = update(TASKS).where(TASKS.c.worker == worker, IS_PROCESSING)
+        with self.engine.begin() as connection:
+            queues = connection.scalars(
+                held.where(TASKS.c.cancel_requested_at.is_(None))
+                .values(**WAITING, run_after=NOW)
+                .returning(TASKS.c.queue)
+            ).all()
+            fail_row(connection, held, CancelledError())
+        return [Queue(each) for each in queues]
 
     def _put_back(self, claim: Claim, **values: Any) -> bool:
         with self.engine.begin() as connection:

@@ -51,7 +51,9 @@ def test_a_newer_release_s_schema_is_left_alone(sqlite_url: str, schema: Schema)
     engine = create_database_engine(sqlite_url)
     migrate(engine, schema)
     with engine.begin() as connection:
-        connection.execute(text(f"UPDATE {schema.version_table} SET version_num = 'from_the_future'"))
+        connection.execute(
+            text(f"UPDATE {schema.version_table} SET version_num = 'from_the_future'")
+        )
     migrate(engine, schema)
     with read(engine) as connection:
         assert current_revision(connection, schema) == "from_the_future"

@@ -1,0 +1,1 @@
+"""The exporter: reads an application's rows and writes them into files."""

@@ -1,0 +1,1 @@
+"""What a file can be: one file per format, behind one interface."""

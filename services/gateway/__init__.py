@@ -1,0 +1,1 @@
+"""The gateway: the REST interface. It knows no other service, only rows, files and bells."""

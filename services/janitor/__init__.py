@@ -1,0 +1,1 @@
+"""The janitor: recovers what was lost, rings for what waits."""

@@ -1,0 +1,1 @@
+"""The notifier: tells users that something has happened."""

@@ -4,11 +4,15 @@ A message says only "there is work on this queue"; the work is a row. So a lost 
 nothing, and whoever cannot reach the broker goes on: the janitor rings for waiting rows later.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
 import structlog
 from celery import Celery
 from kombu.entity import Exchange
 from kombu.entity import Queue as CeleryQueue
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from shared.contracts.queues import HIGH_PRIORITY_FROM, Queue
 
@@ -16,6 +20,8 @@ BELL = "bulkhead.bell"
 VERSION = 1
 LONGEST_WAIT = 0.5
 """Seconds to wait for the broker to connect, and again for it to answer."""
+
+BROKER_ERRORS = (OperationalError, RedisError, OSError)
 
 log = structlog.get_logger(__name__)
 
@@ -72,21 +78,31 @@ class Bell:
         for queue in queues:
             try:
                 self._app.send_task(BELL, args=[{"v": VERSION, "queue": queue.value}], queue=queue)
-            except OperationalError as error:
+            except BROKER_ERRORS as error:
                 log.warning("bell_not_rung", queue=queue.value, reason=str(error))
                 return False
         return True
 
-    def count_waiting(self, queue: Queue) -> int:
-        """Count the bells that no worker has heard yet.
+    def count_waiting(self, queue: Queue) -> int | None:
+        """Count the bells that no worker has heard yet; None if the broker did not answer."""
+        try:
+            with self._bound(queue) as bound:
+                return int(bound.queue_declare().message_count)
+        except BROKER_ERRORS as error:
+            log.warning("bells_not_counted", queue=queue.value, reason=str(error))
+            return None
 
-        Raises:
-            kombu.exceptions.OperationalError: the broker does not answer.
-        """
+    def silence(self, queue: Queue) -> None:
+        """Forget all bells of a queue; the broker may be away."""
+        with suppress(*BROKER_ERRORS), self._bound(queue) as bound:
+            bound.purge()
+
+    @contextmanager
+    def _bound(self, queue: Queue) -> Iterator[CeleryQueue]:
         with self._app.connection_for_write() as connection:
-            declared = declare(queue)[0].bind(connection.default_channel)
-            declared.declare()
-            return int(declared.queue_declare(passive=True).message_count)
+            bound = declare(queue)[0].bind(connection.default_channel)
+            bound.declare()
+            yield bound
 
     def close(self) -> None:
         """Close the connections."""

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from shared.database import read
 from shared.migrations import Schema, is_current
+from shared.process import unforked
 from shared.storage import Storage
 
 CHECK_SECONDS = 4.0
@@ -68,7 +69,7 @@ def run_checks(checks: Mapping[str, Check]) -> Readiness:
 
 def check_database(engine: Engine) -> None:
     """Raise unless the task database answers and has this release's schema, or a newer one."""
-    with read(engine) as connection:
+    with unforked(), read(engine) as connection:
         if not is_current(connection, Schema.TASKS):
             raise NotReadyError("the schema is older than this release; run: bulkhead migrate")
 

@@ -8,19 +8,19 @@ import sys
 from typing import Any
 
 import structlog
+from structlog.typing import EventDict
 
 from shared.settings import Settings
 
 
-def configure_logging(settings: Settings, service: str) -> None:
+def configure_logging(settings: Settings) -> None:
     """Send all logs of this process, the libraries' too, to standard error in one form.
 
     Args:
-        settings: `log_level` and `log_format`.
-        service: stands in every line.
+        settings: `log_level` and `log_format`; the service's name stands in every line.
     """
-    structlog.contextvars.bind_contextvars(service=service)
     shared_processors: list[Any] = [
+        _ServiceAdder(settings.service),
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -47,6 +47,17 @@ def configure_logging(settings: Settings, service: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
+    # It tells of each look at a schema.
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
+
+
+class _ServiceAdder:
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __call__(self, _logger: Any, _method: str, event: EventDict) -> EventDict:
+        event["service"] = self._service
+        return event
 
 
 def _renderers(settings: Settings) -> list[Any]:

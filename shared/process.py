@@ -1,9 +1,12 @@
-"""Ties a process to the one that started it, so that none is left behind."""
+"""Ties a process to the one that started it, and keeps SQLite apart from forks."""
 
 import ctypes
 import os
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 PR_SET_PDEATHSIG = 1  # Source: prctl(2)
 
@@ -22,3 +25,20 @@ def die_with_parent(parent: int, with_signal: signal.Signals = signal.SIGTERM) -
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, with_signal)
     if os.getppid() != parent:
         os.kill(os.getpid(), with_signal)
+
+
+_forks = threading.Lock()
+os.register_at_fork(
+    before=_forks.acquire, after_in_parent=_forks.release, after_in_child=_forks.release
+)
+
+
+@contextmanager
+def unforked() -> Iterator[None]:
+    """Hold back any fork of this process meanwhile; for threads that open a database beside a pool.
+
+    A child would inherit what SQLite knows of its parent's locks, and believe that it holds them.
+    Source: https://www.sqlite.org/howtocorrupt.html section 2.6
+    """
+    with _forks:
+        yield

@@ -6,12 +6,13 @@ before the general one. `.env.example` lists them all. They are read once, where
 and passed down.
 """
 
+import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -20,6 +21,9 @@ from pydantic_settings import (
 )
 
 from shared.database import normalise_url
+
+EX_CONFIG = 78
+"""Exit status of a process whose configuration is wrong. Source: sysexits.h of 4.3BSD"""
 
 
 class Settings(BaseSettings):
@@ -70,12 +74,6 @@ class Settings(BaseSettings):
     )
     heartbeat_seconds: float = Field(
         default=10, gt=0, description="How often a worker gives that sign; a third of the lease."
-    )
-    sweep_seconds: float = Field(
-        default=5, gt=0, description="How often the janitor looks for lost and waiting tasks."
-    )
-    max_losses: int = Field(
-        default=3, ge=1, description="Workers a task may lose before it fails as worker_lost."
     )
     max_retries: int = Field(
         default=8, ge=0, description="Times a task is tried again after a retryable error."
@@ -152,3 +150,22 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The time zone as an object."""
         return ZoneInfo(self.timezone)
+
+
+SomeSettings = TypeVar("SomeSettings", bound=Settings)
+
+
+def read_settings(settings_class: type[SomeSettings]) -> SomeSettings:
+    """Read a service's settings from the environment, or end the process and say what is wrong.
+
+    Raises:
+        SystemExit: with status 78; whoever started the process need not try again.
+    """
+    try:
+        return settings_class()
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            name = "_".join(str(part) for part in each["loc"]).upper()
+            reason = each["msg"].removeprefix("Value error, ")
+            print(f"BULKHEAD_{name}: {reason}" if name else reason, file=sys.stderr)  # noqa: T201
+        raise SystemExit(EX_CONFIG) from None

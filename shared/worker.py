@@ -7,11 +7,13 @@ What Celery calls a task is a bell here: it says that there is work. What runs a
 import logging
 import os
 import socket
+import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import structlog
 from celery import Celery, signals
+from celery.exceptions import SecurityWarning
 from pydantic import Field
 
 from shared.bell import BELL, Bell, declare
@@ -45,21 +47,36 @@ class WorkerSettings(Settings):
 Build = Callable[[], Mapping[str, Handler]]
 
 
+class Loop(Protocol):
+    """Something that goes on beside the consumer, in a thread of the worker's parent process."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def turns(self) -> bool:
+        """Whether it still goes on; part of `/healthz`."""
+        ...
+
+
 def create_worker(
-    service: str, settings: WorkerSettings, queues: tuple[Queue, ...], build: Build,
+    settings: WorkerSettings,
+    queues: tuple[Queue, ...],
+    build: Build,
     limits: Mapping[str, TimeLimits],
-) -> Celery:  # fmt: skip
+    loop: Callable[[], Loop] | None = None,
+) -> Celery:
     """Make a service's Celery app. Nothing connects until it runs.
 
     Args:
-        service: its name in logs and to Celery.
-        settings: read once, by the caller.
+        settings: the service's, read once by the caller.
         queues: that its workers may consume.
         build: makes the handlers by kind, with their clients; called once in each process that
             runs tasks, after any fork.
         limits: how long each of those kinds may run.
+        loop: makes what goes on beside the consumer, if anything does.
     """
-    app = Celery(f"bulkhead.{service}", broker=settings.redis_url, set_as_current=False)
+    app = Celery(f"bulkhead.{settings.service}", broker=settings.redis_url, set_as_current=False)
     app.conf.update(_celery_settings(queues))
     process = WorkerProcess(settings, build, limits)
 
@@ -68,7 +85,7 @@ def create_worker(
         process.runner().hear(Queue(message["queue"]))
 
     app.steps["consumer"].add(Pulse)
-    _connect_signals(service, settings, process)
+    _connect_signals(settings, process, loop)
     return app
 
 
@@ -146,27 +163,34 @@ def _celery_settings(queues: tuple[Queue, ...]) -> dict[str, Any]:
     }
 
 
-def _connect_signals(service: str, settings: WorkerSettings, process: WorkerProcess) -> None:
+def _connect_signals(
+    settings: WorkerSettings, process: WorkerProcess, make_loop: Callable[[], Loop] | None
+) -> None:
     # Celery's signals are global to a process; `weak=False`, for these functions have no other
     # reference.
 
     @signals.setup_logging.connect(weak=False)
     def set_up_logging(**_: object) -> None:
-        configure_logging(settings, service)
+        configure_logging(settings)
         # Celery tells of each bell; the runner tells of each task.
         for name in ("celery.worker.strategy", "celery.app.trace"):
             logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
 
     @signals.worker_init.connect(weak=False)
     def serve_health(sender: Any, **_: object) -> None:
+        set_up_logging()
         process.celery_worker = sender
+        liveness = Liveness(settings.redis_url)
+        loop = make_loop() if make_loop else None
+        if loop:
+            loop.start()
         server = HealthServer(
             settings.health_host,
             settings.health_port,
-            alive=Liveness(settings.redis_url).is_alive,
+            alive=lambda: liveness.is_alive() and (loop is None or loop.turns()),
             checks=worker_checks(settings),
         )
-        log.info("health_served", url=server.start())
+        log.info("worker_started", pool=settings.pool, health=server.start())
 
     @signals.worker_process_init.connect(weak=False)
     def prepare_child(**_: object) -> None:
@@ -191,16 +215,18 @@ def worker_checks(settings: Settings) -> dict[str, Check]:
     }
 
 
-def run_worker(app: Celery, service: str, settings: WorkerSettings, queues: str) -> None:
+def run_worker(app: Celery, settings: WorkerSettings) -> None:
     """Run the app as Celery's own command would, with the right defaults; ends with the process."""
+    # Celery warns root of pickle, which is not accepted here.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     app.worker_main(
         [
+            "--quiet",
             "worker",
-            f"--queues={queues}",
             f"--pool={settings.pool}",
             f"--concurrency={settings.concurrency}",
             f"--loglevel={settings.log_level}",
-            f"--hostname={service}-{os.getpid()}@{socket.gethostname()}",
+            f"--hostname={settings.service}-{os.getpid()}@{socket.gethostname()}",
             # Less traffic; nothing here asks a worker through the broker.
             "--without-gossip",
             "--without-mingle",

@@ -1,0 +1,48 @@
+"""The sweep: what makes a lost worker, a lost bell or a lost broker a delay, and nothing worse."""
+
+from shared.bell import Bell
+from shared.contracts.queues import Queue
+from shared.database import read
+from shared.tasks.queries import count_due
+from shared.tasks.store import TaskStore
+
+RUNG_AT_ONCE = 200
+SPARE_BELLS = 1000
+"""Bells of a queue that nobody listens to are forgotten beyond so many."""
+
+
+class Sweep:
+    """Recovers lapsed leases and rings for due tasks; any number of them may run at once.
+
+    Args:
+        store: the task rows.
+        bell: rings.
+        max_losses: workers a task may lose before it fails.
+    """
+
+    def __init__(self, store: TaskStore, bell: Bell, max_losses: int) -> None:
+        self._store = store
+        self._bell = bell
+        self._max_losses = max_losses
+
+    def once(self) -> bool:
+        """Sweep; True if more is to be done at once.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: the database did not answer.
+        """
+        recovered = self._store.recover_lapsed(self._max_losses)
+        with read(self._store.engine) as connection:
+            due = count_due(connection)
+        rung = [self._ring(queue, due.get(queue, 0)) for queue in Queue]
+        return bool(recovered) or RUNG_AT_ONCE in rung
+
+    def _ring(self, queue: Queue, due: int) -> int:
+        waiting = self._bell.count_waiting(queue)
+        if waiting is None:
+            return 0
+        if waiting > due + SPARE_BELLS:
+            self._bell.silence(queue)
+            waiting = 0
+        missing = min(max(due - waiting, 0), RUNG_AT_ONCE)
+        return missing if self._bell.ring(*[queue] * missing) else 0

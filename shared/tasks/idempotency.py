@@ -60,8 +60,9 @@ def remember(connection: Connection, key: IdempotencyKey, owner: str, task_id: s
             created_at=DatabaseNow(),
         )
         .on_conflict_do_nothing(index_elements=list(KEYS.primary_key))
+        .returning(KEYS.c.task_id)
     )
-    if inserted.rowcount:
+    if inserted.one_or_none():
         return None
     earlier = connection.execute(select(KEYS.c.body_sha256, KEYS.c.task_id).where(*mine)).one()
     if earlier.body_sha256 != key.body_sha256:

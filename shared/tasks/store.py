@@ -91,6 +91,8 @@ class TaskStore:
             limits: the kinds that this worker can run, and how long each may.
             min_priority: leave tasks of lower priority alone.
         """
+        if not limits:
+            return None
         candidate = (
             select(TASKS.c.id)
             .where(

@@ -39,6 +39,9 @@ class WorkerSettings(Settings):
         default="prefork",
         description="Celery's pool: prefork for work that computes, threads or gevent for I/O.",
     )
+    queues: str = Field(
+        default="", description="Queues to consume, separated by commas; empty: all of the service."
+    )
     concurrency: int = Field(default=1, ge=1, description="Tasks at once in one worker.")
     health_host: str = Field(default="127.0.0.1", description="Where health is served.")
     health_port: int = Field(default=0, ge=0, le=65535, description="0 takes a free port.")
@@ -100,11 +103,15 @@ class WorkerProcess:
         self._limits = limits
         self._built: tuple[int, Runner] | None = None
         self.celery_worker: Any = None  # set in the parent process
+        self.is_child = False
 
     def runner(self) -> Runner:
         """Give this process's runner; build it at the first call."""
         if self._built is None or self._built[0] != os.getpid():
             self._built = (os.getpid(), self._build_runner())
+            if self.is_child:
+                # Only now: the pool puts its own handler in place after `worker_process_init`.
+                hand_over_when_told(self._built[1])
         return self._built[1]
 
     def build_store(self) -> TaskStore:
@@ -194,7 +201,7 @@ def _connect_signals(
 
     @signals.worker_process_init.connect(weak=False)
     def prepare_child(**_: object) -> None:
-        hand_over_when_told(process.runner())
+        process.is_child = True
 
     @signals.worker_shutting_down.connect(weak=False)
     def stop_in_time(**_: object) -> None:
@@ -223,6 +230,7 @@ def run_worker(app: Celery, settings: WorkerSettings) -> None:
         [
             "--quiet",
             "worker",
+            *([f"--queues={settings.queues}"] if settings.queues else []),
             f"--pool={settings.pool}",
             f"--concurrency={settings.concurrency}",
             f"--loglevel={settings.log_level}",

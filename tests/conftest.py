@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import PostgresServer, RedisServer
+from tests.stack import Stack
 
 
 @pytest.fixture
@@ -58,3 +59,11 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """The address of a fresh, empty database, on either server in turn."""
     fixture = "sqlite_url" if request.param == "sqlite" else "postgres_url"
     return str(request.getfixturevalue(fixture))
+
+
+@pytest.fixture
+def stack(tmp_path: Path, redis_server: RedisServer, sqlite_url: str) -> Iterator[Stack]:
+    """A broker, an SQLite task database, and processes that end with the test."""
+    stack = Stack(tmp_path, redis_server, sqlite_url)
+    yield stack
+    stack.close()

@@ -79,6 +79,12 @@ class RedisServer:
             self.process.wait()
             self.process = None
 
+    def forget(self) -> None:
+        """Lose all data; the server must be down."""
+        assert self.process is None
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+
 
 class PostgresServer:
     """A PostgreSQL server: the system's, else the one in the wheel. It never runs as root."""

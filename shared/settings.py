@@ -19,6 +19,7 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from sqlalchemy.exc import ArgumentError
 
 from shared.database import normalise_url
 
@@ -120,7 +121,11 @@ class Settings(BaseSettings):
     @field_validator("database_url", "source_database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
-        if normalise_url(value).get_backend_name() not in {"sqlite", "postgresql"}:
+        try:
+            known = normalise_url(value).get_backend_name() in {"sqlite", "postgresql"}
+        except ArgumentError:
+            known = False
+        if not known:
             raise ValueError("use sqlite:///path or postgresql://user:password@host/name")
         return value
 

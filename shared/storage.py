@@ -46,7 +46,8 @@ class Storage:
         """
         parts = urlsplit(url)
         path = Path(url2pathname(parts.path))
-        if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or path == Path("/"):
+        is_folder = path.is_absolute() and path != Path("/")
+        if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not is_folder:
             raise ValueError(f"BULKHEAD_STORAGE_URL must be file:///absolute/path, not {url!r}")
         return cls(path)
 

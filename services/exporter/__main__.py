@@ -1,1 +1,6 @@
-"""Start the exporter."""
+"""`python -m services.exporter` starts the exporter."""
+
+from services.exporter.worker import app, settings
+from shared.worker import run_worker
+
+run_worker(app, settings)

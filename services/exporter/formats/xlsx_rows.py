@@ -27,9 +27,10 @@ LARGEST_CACHE = 10_000
 FIRST_ORDINAL = date(1900, 1, 1).toordinal()
 
 # `_xHHHH_` stands for a character, so a text that holds one is escaped, each that can be found from
-# left to right, overlaps included; a carriage return has no other form that XML leaves alone.
+# left to right, overlaps included. A carriage return has no other form that XML leaves alone; its
+# own first `_` may be the last one of another.
 # Source: ECMA-376 part 1, section 22.4.2.4 (bstr)
-_ESCAPED = re.compile("[&<>\r]|_(?=x[0-9A-Fa-f]{4}_)")
+_ESCAPED = re.compile("[&<>\r]|_(?=x[0-9A-Fa-f]{4}[_\r])")
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "_x000D_", "_": "_x005F_"}
 _SPACES = (" ", "\t", "\n")
 """What an XML reader may take away from an end, unless it is told to preserve it."""

@@ -1,0 +1,63 @@
+"""csv: bytes as spreadsheets want them, and no formula that came from a text."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.exporter.formats.csv import FORMULA_STARTS, Csv
+from tests.conformance.workbooks import read_csv, row, write
+
+CONTENT, PROBLEMS, RATING = 5, 7, 9
+
+
+def test_bytes_are_as_excel_wants_them(tmp_path: Path) -> None:
+    text = 'a,"b"\r\nc'
+    content = write(Csv(), tmp_path / "file.csv", [row(work_content=text)]).read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf" + "序号,员工编号".encode())
+    assert content.endswith(b"ok,2024-02-01 07:59:59\r\n")
+    assert b'"a,""b""\r\nc"' in content
+
+
+@pytest.mark.parametrize("start", sorted(FORMULA_STARTS))
+def test_a_text_that_looks_like_a_formula_is_guarded(tmp_path: Path, start: str) -> None:
+    text = f"{start}1+1"
+    rows = [row(work_content=text, problems_encountered=text)]
+    for guard in (True, False):
+        (_, cells) = read_csv(write(Csv(formula_guard=guard), tmp_path / "file.csv", rows))
+        assert cells[CONTENT] == cells[PROBLEMS] == ("'" + text if guard else text)
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        (-5, "-5"), (2**60, str(2**60)), (-1.5, "-1.5"), (True, "1"), (None, ""),
+        (float("nan"), ""), (float("-inf"), ""), (Decimal("-4.50"), "-4.50"), ("-x", "'-x"),
+    ],
+)  # fmt: skip
+def test_numbers_stay_numbers(tmp_path: Path, value: object, cell: str) -> None:
+    (_, cells) = read_csv(write(Csv(), tmp_path / "file.csv", [row(self_rating=value)]))
+    assert cells[RATING] == cell
+
+
+@pytest.mark.parametrize("value", ["007", " ", "😀", "x" * 40_000, "_x000D_", "a\tb\x01"])
+def test_texts_are_whole(tmp_path: Path, value: str) -> None:
+    (_, cells) = read_csv(write(Csv(), tmp_path / "file.csv", [row(work_content=value)]))
+    assert cells[CONTENT] == value
+
+
+def test_what_no_csv_can_hold_is_dropped(tmp_path: Path) -> None:
+    (_, cells) = read_csv(write(Csv(), tmp_path / "file.csv", [row(work_content="a\0b\ud800c")]))
+    assert cells[CONTENT] == "abc"
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(texts=st.lists(st.text(max_size=30), min_size=1, max_size=7))
+def test_any_text_is_read_back(tmp_path: Path, texts: list[str]) -> None:
+    rows = [row(work_content=text) for text in texts]
+    (_, *found) = read_csv(write(Csv(formula_guard=False), tmp_path / "any.csv", rows))
+    assert [cells[CONTENT] for cells in found] == [text.replace("\0", "") for text in texts]

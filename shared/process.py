@@ -1,11 +1,14 @@
-"""Ties a process to the one that started it, and keeps SQLite apart from forks."""
+"""Ties a process to the one that started it, and keeps SQLite apart from forks.
+
+`python -m shared.process PARENT SIGNAL COMMAND…` becomes the command, tied to its parent.
+"""
 
 import ctypes
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 PR_SET_PDEATHSIG = 1  # Source: prctl(2)
@@ -27,6 +30,12 @@ def die_with_parent(parent: int, with_signal: signal.Signals = signal.SIGTERM) -
         os.kill(os.getpid(), with_signal)
 
 
+def tied(command: Sequence[str], with_signal: signal.Signals = signal.SIGKILL) -> list[str]:
+    """Give the command line that runs a command tied to this process."""
+    me = [sys.executable, "-m", "shared.process", str(os.getpid()), str(int(with_signal))]
+    return [*me, *command]
+
+
 _forks = threading.Lock()
 os.register_at_fork(
     before=_forks.acquire, after_in_parent=_forks.release, after_in_child=_forks.release
@@ -42,3 +51,9 @@ def unforked() -> Iterator[None]:
     """
     with _forks:
         yield
+
+
+if __name__ == "__main__":
+    _, _parent, _number, *_command = sys.argv
+    die_with_parent(int(_parent), signal.Signals(int(_number)))
+    os.execvp(_command[0], _command)  # noqa: S606  (the command is the caller's)

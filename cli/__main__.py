@@ -1,0 +1,5 @@
+"""`python -m cli` is `bulkhead`."""
+
+from cli.main import main
+
+main()

@@ -1,0 +1,64 @@
+# What one does with this project. `make help` lists it.
+#
+# Every target sets up what it needs: a virtual environment from the lock, in .venv. Nothing needs
+# root, and nothing is installed outside this folder.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+ROWS ?= 300000
+TEST_OPTIONS ?= -n auto
+FOR_DEVELOPERS := $(BIN)/.dev
+FOR_USERS := $(BIN)/.cli
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(FOR_USERS) ## Run it all with sample data and export a month (ONCE=1 stops then; PORT=8001)
+	$(BIN)/bulkhead demo --port $(PORT) $(if $(ONCE),--once)
+
+test: $(FOR_DEVELOPERS) ## Run the tests against real servers, databases and processes
+	$(BIN)/python -m pytest $(TEST_OPTIONS)
+
+lint: $(FOR_DEVELOPERS) ## Check style, types and the import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(FOR_DEVELOPERS) ## Compare the speed of writing xlsx with openpyxl, in one run (ROWS=300000)
+	$(BIN)/python -m benchmarks --rows $(ROWS)
+
+lock: $(BIN)/python ## Compile requirements/*.txt anew from pyproject.toml
+	$(INSTALL) uv
+	sh requirements/compile.sh $(BIN)/uv
+
+clean: ## Remove the virtual environment and the demo's data
+	rm -rf $(VENV) .bulkhead
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Bulkhead needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "This Python lacks venv. Install the package python3-venv, e.g.:"; \
+	    echo "  apt-get install $$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"; \
+	    exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCKED := $(INSTALL) --require-hashes -r requirements/build.txt -r
+ITSELF := $(INSTALL) --no-deps --no-build-isolation --editable .
+
+$(FOR_USERS): requirements/cli.txt requirements/build.txt pyproject.toml $(BIN)/python
+	$(LOCKED) requirements/cli.txt
+	$(ITSELF)
+	@touch $@
+
+$(FOR_DEVELOPERS): requirements/dev.txt requirements/build.txt pyproject.toml $(BIN)/python
+	$(LOCKED) requirements/dev.txt
+	$(ITSELF)
+	@touch $@ $(FOR_USERS)

@@ -33,6 +33,12 @@ class Gateway:
         self.url = url.rstrip("/")
         self._client = httpx.Client(base_url=self.url, headers=headers, timeout=30)
 
+    def __enter__(self) -> "Gateway":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
     def submit(self, path: str, body: dict[str, Any]) -> str:
         """Submit a task and give its id; a repeat after a broken connection gives the same one."""
         headers = {"Idempotency-Key": uuid4().hex}

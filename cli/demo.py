@@ -30,9 +30,8 @@ def demo(host: str, port: int, data_dir: Path | None, *, once: bool) -> None:
             load(source, ROWS, append=False, report=lambda _: None)
         console.print("Exporting January 2024 to xlsx:", highlight=False)
         folder = instance.settings.data_dir / "downloads"
-        path, answer = export_work_logs(
-            open_gateway(service.url), dict(MONTH), folder, console=console
-        )
+        with open_gateway(service.url) as gateway:
+            path, answer = export_work_logs(gateway, dict(MONTH), folder, console=console)
         if not once:
             print_result(path, answer, console, as_json=False)
             console.print(

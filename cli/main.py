@@ -6,7 +6,7 @@ import sys
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -110,14 +110,16 @@ def export_command(
     as_json: AsJson = False,
 ) -> None:
     """Export work logs, download the file and verify it. The key is read from BULKHEAD_API_KEY."""
-    body = {"start_date": start, "end_date": end, "export_format": export_format.value}
+    body: dict[str, Any] = {
+        "start_date": start,
+        "end_date": end,
+        "export_format": export_format.value,
+    }
     console = Console(stderr=True)
-    path, answer = export_work_logs(
-        open_gateway(url),
-        {**body, **({"employee_ids": employee} if employee else {})},
-        output,
-        console=console,
-    )
+    if employee:
+        body["employee_ids"] = employee
+    with open_gateway(url) as gateway:
+        path, answer = export_work_logs(gateway, body, output, console=console)
     print_result(path, answer, console, as_json=as_json)
 
 

@@ -69,7 +69,7 @@ def test_work_logs_are_appended_in_the_files_order(engine: Engine, tmp_path: Pat
         ).all()
     assert [tuple(row) for row in rows] == [
         ("内容", None, 5),
-        ("2nd", "p", None),
+        ("second", "p", None),
         ("=1+1", None, None),
     ]
 

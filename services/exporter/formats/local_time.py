@@ -4,6 +4,7 @@ The time zone is asked once for each hour that occurs, not once for each value.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -38,6 +39,20 @@ class LocalTime:
         if isinstance(value, datetime):
             return self._from_datetime(value)
         return None
+
+    def locals(self, values: Sequence[object]) -> list[Local | None]:
+        """Give the local times of many values; like `local`, a value at a time."""
+        hours, seconds_of = self._hours, _SECONDS
+        found: list[Local | None] = []
+        for value in values:
+            # Most are texts in an hour that has occurred before: no call for them.
+            if type(value) is str and value[19:] in _NO_FRACTION:
+                start, seconds = hours.get(value[:13]), seconds_of.get(value[13:19])
+                if start is not None and seconds is not None and start[1] + seconds < DAY:
+                    found.append((start[0], start[1] + seconds))
+                    continue
+            found.append(self.local(value))
+        return found
 
     def _from_text(self, text: str) -> Local | None:
         # The form that SQLite keeps: 2024-01-31 23:59:59, and perhaps a fraction.

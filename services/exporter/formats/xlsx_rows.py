@@ -93,7 +93,7 @@ class RowSerializer:
         ]
         parts = tuple(each.part for each in cells)
         template = self._templates.get(parts) or self._template(parts)
-        rows = range(first_row, first_row + len(batch))
+        rows = list(map(str, range(first_row, first_row + len(batch))))
         numbers = range(first_number, first_number + len(batch))
         arguments: list[Sequence[object]] = [rows, rows, numbers]
         for each in cells:
@@ -102,9 +102,9 @@ class RowSerializer:
 
     def _template(self, parts: tuple[str, ...]) -> Callable[[tuple[object, ...]], str]:
         cells = "".join(
-            f'<c r="{column_letters(index)}%d"{part}' for index, part in enumerate(parts, 2)
+            f'<c r="{column_letters(index)}%s"{part}' for index, part in enumerate(parts, 2)
         )
-        template = f'<row r="%d"><c r="A%d"><v>%d</v></c>{cells}</row>'.__mod__
+        template = f'<row r="%s"><c r="A%s"><v>%d</v></c>{cells}</row>'.__mod__
         self._templates[parts] = template
         return template
 
@@ -144,14 +144,12 @@ class RowSerializer:
         )
 
     def _moments(self, values: Sequence[object], column: Column) -> Cells:
-        local, days = self._local_time.local, self._days
-        fragments: list[str] = []
-        for value in values:
-            found = local(value)
-            if found is None or found[0] < FIRST_ORDINAL:
+        days, fragments = self._days, []
+        for value, local in zip(values, self._local_time.locals(values), strict=True):
+            if local is None or local[0] < FIRST_ORDINAL:
                 fragments.append(self._fragment(value, column))
             else:
-                fragments.append(f"{days[found[0]]}{_FRACTIONS[found[1]]}</v></c>")
+                fragments.append(f"{days[local[0]]}{_FRACTIONS[local[1]]}</v></c>")
         return Cells("%s", fragments)
 
     def _day(self, ordinal: int) -> str:

@@ -1,0 +1,1 @@
+"""Measurements, as ratios between writers in one run."""

@@ -37,7 +37,7 @@ from shared.tasks.context import TaskContext
 ZONE = ZoneInfo("Asia/Shanghai")
 YEAR = WorkLogsExport(start_date=date(2024, 1, 1), end_date=date(2024, 12, 31))
 WRITERS = ("bulkhead", "openpyxl")
-BATCH_ROWS = 2000
+BATCH_ROWS = 500
 
 
 def write(writer: str, folder: Path) -> dict[str, float]:

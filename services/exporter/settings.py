@@ -15,7 +15,7 @@ class ExporterSettings(WorkerSettings):
     service: ClassVar[str] = "exporter"
 
     batch_rows: int = Field(
-        default=2000,
+        default=500,
         ge=1,
         description="Rows read, written and checked for a stop at once; memory grows with it.",
     )

@@ -2,7 +2,6 @@
 
 import sys
 import textwrap
-from pathlib import Path
 
 from services.exporter.settings import ExporterSettings
 from services.gateway.settings import GatewaySettings
@@ -40,17 +39,16 @@ def example() -> str:
 
 def _setting(prefix: str, settings: type[Settings], name: str) -> str:
     field = settings.model_fields[name]
-    default = field.default
-    if isinstance(default, bool):
-        default = str(default).lower()
-    elif isinstance(default, float):
-        default = f"{default:g}"
-    elif isinstance(default, Path):
-        default = default.as_posix()
     text = textwrap.fill(
         field.description or "", WIDTH, initial_indent="# ", subsequent_indent="# "
     )
-    return f"{text}\n# {prefix}{name.upper()}={default}"
+    return f"{text}\n# {prefix}{name.upper()}={_written(field.default)}"
+
+
+def _written(default: object) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f"{default:g}" if isinstance(default, float) else str(default)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ def test_it_is_what_the_settings_say() -> None:
 
 
 def test_every_setting_says_what_it_does() -> None:
-    for settings in (Settings, *SERVICES):
+    classes: tuple[type[Settings], ...] = (Settings, *SERVICES)
+    for settings in classes:
         for name, field in settings.model_fields.items():
             assert field.description, f"{settings.__name__}.{name}"
             assert not field.is_required(), f"{settings.__name__}.{name} has no default"

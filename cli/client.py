@@ -1,10 +1,10 @@
-"""Speaks to a gateway: submits, follows, cancels, downloads."""
+"""Speaks to a gateway: submits, follows, cancels, opens files."""
 
 import time
 from collections.abc import Callable, Iterator
-from hashlib import sha256
-from pathlib import Path
-from typing import Any, Self
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import Any, Self, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -14,7 +14,24 @@ from cli.errors import CliError, Status
 PATIENCE_SECONDS = 60.0
 """How long a gateway may be away in the middle."""
 POLL_SECONDS = 0.25
-CHUNK = 1024 * 1024
+AWAY = frozenset({429, 502, 503, 504})
+"""What a gateway, or a proxy before it, answers when asking again later helps."""
+REFUSED = frozenset({400, 413, 422})
+
+Answer = TypeVar("Answer")
+
+
+class AwayError(Exception):
+    """Nobody can answer now.
+
+    Args:
+        reason: for people.
+        seconds: when to ask again.
+    """
+
+    def __init__(self, reason: str, seconds: float = POLL_SECONDS) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
 
 
 class Gateway:
@@ -24,14 +41,23 @@ class Gateway:
         url: its base address.
         api_key: sent as a bearer token, if there is one.
         language: of texts, `zh-CN` or `en`.
+
+    Raises:
+        CliError: that is no address.
     """
 
-    def __init__(self, url: str, api_key: str | None, language: str) -> None:
+    def __init__(self, url: str, api_key: str, language: str) -> None:
         headers = {"Accept-Language": language}
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
         self.url = url.rstrip("/")
-        self._client = httpx.Client(base_url=self.url, headers=headers, timeout=30)
+        self._client = httpx.Client(
+            base_url=self.url,
+            headers=headers,
+            timeout=httpx.Timeout(30, connect=5),
+            # A proxy that the environment names does not lead back to this machine.
+            trust_env=not _is_this_machine(_host(url)),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -40,101 +66,135 @@ class Gateway:
         self._client.close()
 
     def submit(self, path: str, body: dict[str, Any]) -> str:
-        """Submit a task and give its id; a repeat after a broken connection gives the same one."""
+        """Submit a task and give its id; a repeat after a broken connection gives the same one.
+
+        Raises:
+            CliError: refused; or nobody listens there, which is said at once.
+        """
         headers = {"Idempotency-Key": uuid4().hex}
-        answer = self._send("POST", path, patience=0, json=body, headers=headers).json()
-        return str(answer["task_id"])
+        options = {"json": body, "headers": headers}
+        return str(self._ask("POST", path, "task_id", must_listen=True, **options)["task_id"])
 
     def follow(self, task_id: str) -> Iterator[dict[str, Any]]:
         """Give a task's answers, several a second, the last one when it is over."""
         while True:
-            answer: dict[str, Any] = self._send("GET", f"/api/tasks/{task_id}").json()
+            answer = self._ask("GET", f"/api/tasks/{task_id}", "status")
             yield answer
             if answer["status"] in {"completed", "failed"}:
                 return
             time.sleep(POLL_SECONDS)
 
-    def cancel(self, task_id: str) -> None:
-        """Ask for a task to be cancelled; one that is over stays as it is."""
-        self._client.delete(f"/api/tasks/{task_id}")
+    def cancel(self, task_id: str) -> bool:
+        """Ask for a task to be cancelled; False if it is over, or nobody answers."""
+        try:
+            answer = self._client.delete(f"/api/tasks/{task_id}", timeout=5)
+        except httpx.HTTPError:
+            return False
+        return answer.is_success
 
-    def download(self, name: str, target: Path, digest: str, report: Callable[[int], None]) -> None:
-        """Download a file; a connection that breaks is taken up again where it broke.
-
-        Args:
-            name: the file's public name.
-            target: where it goes, once it is whole; what stands there is replaced.
-            digest: the SHA-256 that it must have, in hex.
-            report: told the bytes that are there.
+    @contextmanager
+    def opened(self, path: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
+        """Open a file to be read in pieces.
 
         Raises:
-            CliError: the gateway is away, or the content is another.
+            AwayError: now, or in the middle.
+            CliError: there is no such file.
         """
-        part, deadline = target.with_name(target.name + ".part"), None
-        seen = sha256()
-        with part.open("wb") as file:
-            while True:
+        with _away_if_unheard(), self._client.stream("GET", path, headers=headers) as answer:
+            self._check(answer)
+            yield answer
+
+    def patiently(self, work: Callable[[], Answer], *, deadline: float) -> Answer | None:
+        """Do something once; None, after a pause, if the gateway is away.
+
+        Args:
+            work: raises `AwayError` if it is.
+            deadline: the monotonic time until which it may be away.
+
+        Raises:
+            CliError: it is away for too long.
+        """
+        try:
+            return work()
+        except AwayError as error:
+            if time.monotonic() >= deadline:
+                raise self.unreachable(error) from error
+            time.sleep(min(error.seconds, max(0.0, deadline - time.monotonic())))
+            return None
+
+    def unreachable(self, reason: Exception) -> CliError:
+        """Say that nobody answers, and what to do."""
+        return CliError(
+            f"No gateway answers at {self.url} ({reason}). "
+            "Start one with `bulkhead up`, or name it with --url.",
+            Status.UNREACHABLE,
+        )
+
+    def _ask(
+        self, method: str, path: str, member: str, *, must_listen: bool = False, **options: Any
+    ) -> dict[str, Any]:
+        def once() -> httpx.Response:
+            with _away_if_unheard():
                 try:
-                    for chunk in self._chunks(name, file.tell(), digest):
-                        seen.update(chunk)
-                        file.write(chunk)
-                        report(file.tell())
-                        deadline = None
-                    break
-                except httpx.TransportError as error:
-                    deadline = deadline or time.monotonic() + PATIENCE_SECONDS
-                    self._pause(error, deadline)
-        if seen.hexdigest() != digest:
-            part.unlink()
+                    answer = self._client.request(method, path, **options)
+                except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                    if must_listen:
+                        raise self.unreachable(error) from error
+                    raise
+                self._check(answer)
+                return answer
+
+        deadline, answer = time.monotonic() + PATIENCE_SECONDS, None
+        while answer is None:
+            answer = self.patiently(once, deadline=deadline)
+        try:
+            facts: dict[str, Any] = answer.json()
+            facts[member]
+        except (ValueError, KeyError, TypeError):
             raise CliError(
-                f"The content of {name} is not what was exported (SHA-256 {seen.hexdigest()}, "
-                f"expected {digest}); nothing was kept. Download it again."
-            )
-        part.replace(target)
-
-    def _chunks(self, name: str, start: int, digest: str) -> Iterator[bytes]:
-        headers = {"Range": f"bytes={start}-", "If-Range": f'"{digest}"'} if start else {}
-        with self._client.stream("GET", f"/api/download/{name}", headers=headers) as answer:
-            if start and answer.status_code != 206:  # noqa: PLR2004
-                answer.read()
-                raise CliError(f"{name} changed while it was downloaded. Download it again.")
-            self._check(answer)
-            yield from answer.iter_bytes(CHUNK)
-
-    def _send(
-        self, method: str, path: str, *, patience: float = PATIENCE_SECONDS, **options: Any
-    ) -> httpx.Response:
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                answer = self._client.request(method, path, **options)
-            except httpx.TransportError as error:
-                self._pause(error, deadline)
-                continue
-            if answer.status_code == 503 and time.monotonic() < deadline:  # noqa: PLR2004
-                time.sleep(POLL_SECONDS)
-                continue
-            self._check(answer)
-            return answer
-
-    def _pause(self, error: Exception, deadline: float) -> None:
-        if time.monotonic() >= deadline:
-            raise CliError(
-                f"No gateway answers at {self.url} ({error}). "
-                "Start one with `bulkhead up`, or name it with --url.",
+                f"What answers at {self.url} is not Bulkhead's gateway; name it with --url.",
                 Status.UNREACHABLE,
-            ) from error
-        time.sleep(POLL_SECONDS)
+            ) from None
+        return facts
 
     def _check(self, answer: httpx.Response) -> None:
         if answer.is_success:
             return
         answer.read()
+        words = f"The gateway answered {answer.status_code} {answer.reason_phrase}"
+        if answer.status_code in AWAY:
+            after = answer.headers.get("Retry-After", "")
+            raise AwayError(words, float(after) if after.isdecimal() else POLL_SECONDS)
         try:
             problem = answer.json()
             lines = [problem["detail"]]
             lines += [f"  {each['field']}: {each['message']}" for each in problem.get("errors", [])]
         except (ValueError, KeyError, TypeError):
-            lines = [f"The gateway answered {answer.status_code} {answer.reason_phrase}"]
-        status = Status.USAGE if answer.status_code in {400, 413, 422} else Status.FAILED
+            lines = [words]
+        status = Status.USAGE if answer.status_code in REFUSED else Status.FAILED
         raise CliError("\n".join(lines), status)
+
+
+@contextmanager
+def _away_if_unheard() -> Iterator[None]:
+    try:
+        yield
+    except httpx.TransportError as error:
+        raise AwayError(str(error) or type(error).__name__) from error
+
+
+def _host(url: str) -> str:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL("")
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise CliError(f"{url} is no address like http://127.0.0.1:8000", Status.USAGE)
+    return parsed.host
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

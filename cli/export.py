@@ -10,14 +10,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.client import Gateway
+from cli.download import download
 from cli.errors import CliError, Status
+from cli.settings import ClientSettings
 
 
 def open_gateway(url: str | None) -> Gateway:
     """Open the gateway at a URL, or at `BULKHEAD_URL`, with the key in `BULKHEAD_API_KEY`."""
-    chosen = url or os.environ.get("BULKHEAD_URL") or "http://127.0.0.1:8000"
+    settings = ClientSettings()
     language = "zh-CN" if os.environ.get("LANG", "").startswith("zh") else "en"
-    return Gateway(chosen, os.environ.get("BULKHEAD_API_KEY"), language)
+    return Gateway(url or settings.url, settings.api_key, language)
 
 
 def export_work_logs(
@@ -44,26 +46,37 @@ def export_work_logs(
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("export", total=100, rows="")
-        try:
-            answer: dict[str, Any] = {}
-            for answer in gateway.follow(task_id):
-                rows = _rows(answer, progress.tasks[bar].elapsed)
-                progress.update(
-                    bar, completed=answer["progress"], description=_state(answer), rows=rows
-                )
-        except KeyboardInterrupt:
-            gateway.cancel(task_id)
-            raise CliError(f"Cancelled task {task_id}.", Status.INTERRUPTED) from None
+        answer = _follow(gateway, task_id, progress)
         if answer["status"] == "failed":
             raise CliError(f"{answer['error']} (task {task_id}, {answer['error_code']})")
         result = answer["result"]
-        path = folder / Path(result["file_name"]).name
-        got = progress.add_task("download", total=result["size"], rows="")
-        gateway.download(
-            path.name, path, result["sha256"], lambda size: progress.update(got, completed=size)
-        )
+        path = (folder / Path(result["file_name"]).name).absolute()
+        bar = progress.add_task("download", total=result["size"], rows="")
+        download(
+            gateway, path.name, path, result["sha256"],
+            lambda size: progress.update(bar, completed=size),
+        )  # fmt: skip
     return path, answer
+
+
+def _follow(gateway: Gateway, task_id: str, progress: Progress) -> dict[str, Any]:
+    bar = progress.add_task("export", total=100, rows="")
+    answer: dict[str, Any] = {}
+    try:
+        for answer in gateway.follow(task_id):
+            progress.update(
+                bar,
+                completed=answer["progress"],
+                description=str(answer["state"]),
+                rows=_rows(answer, progress.tasks[bar].elapsed),
+            )
+    except KeyboardInterrupt:
+        if gateway.cancel(task_id):
+            text = f"Interrupted; task {task_id} is cancelled."
+        else:
+            text = f"Interrupted; task {task_id} was not cancelled: it is over, or nobody answers."
+        raise CliError(text, Status.INTERRUPTED) from None
+    return answer
 
 
 def print_result(path: Path, answer: dict[str, Any], console: Console, *, as_json: bool) -> None:
@@ -78,10 +91,6 @@ def print_result(path: Path, answer: dict[str, Any], console: Console, *, as_jso
         highlight=False,
     )
     sys.stdout.write(f"{path}\n")
-
-
-def _state(answer: dict[str, Any]) -> str:
-    return str(answer["state"])
 
 
 def _rows(answer: dict[str, Any], elapsed: float | None) -> str:

@@ -2,10 +2,15 @@
 
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
+from shared.database import create_database_engine
+from shared.migrations import Schema, migrate
+from shared.tasks.store import TaskStore
 from tests.servers import PostgresServer, RedisServer
 from tests.stack import Stack
 
@@ -67,3 +72,18 @@ def stack(tmp_path: Path, redis_server: RedisServer, sqlite_url: str) -> Iterato
     stack = Stack(tmp_path, redis_server, sqlite_url)
     yield stack
     stack.close()
+
+
+@pytest.fixture
+def task_engine(database_url: str) -> Iterator[Engine]:
+    """A task database with its tables, on either server in turn."""
+    engine = create_database_engine(database_url, pool_size=10)
+    migrate(engine, Schema.TASKS)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def store(task_engine: Engine) -> TaskStore:
+    """A store whose leases last for the whole test."""
+    return TaskStore(task_engine, timedelta(seconds=300))

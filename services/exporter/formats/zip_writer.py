@@ -108,20 +108,8 @@ class ZipWriter:
         return entry.size >= self._limit or entry.compressed >= self._limit
 
     def _local_header(self, entry: _Entry) -> bytes:
-        large = self._is_large(entry)
-        return _LOCAL_HEADER.pack(
-            b"PK\3\4",
-            VERSION_ZIP64 if large else VERSION,
-            0,
-            DEFLATED,
-            self._time,
-            self._date,
-            entry.crc,
-            LIMIT_32 if large else entry.compressed,
-            LIMIT_32 if large else entry.size,
-            len(entry.name),
-            len(_PADDING),
-        )
+        version = VERSION_ZIP64 if self._is_large(entry) else VERSION
+        return _LOCAL_HEADER.pack(b"PK\3\4", version, *self._facts(entry), len(_PADDING))
 
     def _local_extra(self, entry: _Entry) -> bytes:
         if self._is_large(entry):
@@ -134,23 +122,15 @@ class ZipWriter:
         values += [entry.offset] if far else []
         extra = struct.pack(f"<2H{len(values)}Q", 1, 8 * len(values), *values) if values else b""
         version = VERSION_ZIP64 if values else VERSION
+        offset = LIMIT_32 if far else entry.offset
         header = _CENTRAL_HEADER.pack(
-            b"PK\1\2",
-            UNIX | version,
-            version,
-            0,
-            DEFLATED,
-            self._time,
-            self._date,
-            entry.crc,
-            LIMIT_32 if large else entry.compressed,
-            LIMIT_32 if large else entry.size,
-            len(entry.name),
-            len(extra),
-            0,
-            0,
-            0,
-            0,
-            LIMIT_32 if far else entry.offset,
+            b"PK\1\2", UNIX | version, version, *self._facts(entry), len(extra), 0, 0, 0, 0, offset
         )
         return header + entry.name + extra
+
+    def _facts(self, entry: _Entry) -> tuple[int, ...]:
+        """What both headers say: flags, method, time, date, CRC, sizes and the name's length."""
+        large = self._is_large(entry)
+        compressed, size = (LIMIT_32, LIMIT_32) if large else (entry.compressed, entry.size)
+        when = (self._time, self._date)
+        return (0, DEFLATED, *when, entry.crc, compressed, size, len(entry.name))

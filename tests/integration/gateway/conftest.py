@@ -1,7 +1,7 @@
 """A gateway in this process, on either database, and what its tests do all the time."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,6 @@ from services.gateway.settings import GatewaySettings
 from shared.contracts.events import ExportFinished
 from shared.contracts.queues import Queue
 from shared.contracts.tasks import ExportResult, WorkLogsExport
-from shared.database import create_database_engine
-from shared.migrations import Schema, migrate
 from shared.storage import Storage
 from shared.tasks.claims import Claim, Finished, WrittenFile
 from shared.tasks.store import TaskStore
@@ -24,14 +22,6 @@ from tests.servers import free_port
 BODY = {"start_date": "2024-01-01", "end_date": "2024-01-31"}
 LIMITS = {WorkLogsExport.kind: WorkLogsExport.limits}
 CONTENT = bytes(range(256)) * 40
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = create_database_engine(database_url)
-    migrate(engine, Schema.TASKS)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -46,7 +36,7 @@ def gateway_settings(database_url: str, data_dir: Path) -> GatewaySettings:
 
 @pytest.fixture
 def make_client(
-    engine: Engine, gateway_settings: GatewaySettings
+    task_engine: Engine, gateway_settings: GatewaySettings
 ) -> Iterator[Callable[..., TestClient]]:
     """Makes clients of one gateway: `make_client(headers=…, host=…)`."""
     opened: list[TestClient] = []
@@ -75,8 +65,8 @@ def client(make_client: Callable[..., TestClient]) -> TestClient:
 class Worker:
     """Does by hand what the exporter does."""
 
-    def __init__(self, engine: Engine, storage: Storage) -> None:
-        self.store = TaskStore(engine, timedelta(seconds=30))
+    def __init__(self, store: TaskStore, storage: Storage) -> None:
+        self.store = store
         self.storage = storage
 
     def claim(self) -> Claim:
@@ -86,8 +76,6 @@ class Worker:
 
     def finish(self, claim: Claim, name: str = "", content: bytes = CONTENT) -> str:
         """Complete a task with a file of this content; give its public name."""
-        from hashlib import sha256
-
         name = name or f"work_logs_2024-01-01_2024-01-31_{claim.task_id}.xlsx"
         scratch = self.storage.scratch(claim.task_id, claim.attempt)
         scratch.mkdir(parents=True)
@@ -113,8 +101,8 @@ class Worker:
 
 
 @pytest.fixture
-def worker(engine: Engine, gateway_settings: GatewaySettings) -> Worker:
-    return Worker(engine, Storage.from_url(gateway_settings.storage_url))
+def worker(store: TaskStore, gateway_settings: GatewaySettings) -> Worker:
+    return Worker(store, Storage.from_url(gateway_settings.storage_url))
 
 
 @pytest.fixture

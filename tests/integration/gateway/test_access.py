@@ -1,10 +1,12 @@
 """Who may ask, what strangers see, and that every error is a problem."""
 
+import asyncio
+import threading
 from collections.abc import Callable
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from shared.api_keys import create_key, list_keys, revoke_key
 from tests.integration.gateway.conftest import BODY, Worker
@@ -17,17 +19,19 @@ def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
-def test_a_key_is_shown_once_and_stored_hashed(engine: Engine) -> None:
-    key_id, secret = create_key(engine, "crm", "ann")
-    (key,) = list_keys(engine)
+def test_a_key_is_shown_once_and_stored_hashed(task_engine: Engine) -> None:
+    key_id, secret = create_key(task_engine, "crm", "ann")
+    (key,) = list_keys(task_engine)
     assert (key.id, key.name, key.owner, key.revoked_at) == (key_id, "crm", "ann", None)
-    with engine.connect() as connection:
+    with task_engine.connect() as connection:
         stored = connection.execute(text("SELECT * FROM api_keys")).one()
     assert secret not in map(str, stored)
 
 
-def test_each_owner_sees_what_is_theirs(make_client: Make, engine: Engine, worker: Worker) -> None:
-    secrets = {owner: create_key(engine, "key", owner)[1] for owner in ("ann", "bob")}
+def test_each_owner_sees_what_is_theirs(
+    make_client: Make, task_engine: Engine, worker: Worker
+) -> None:
+    secrets = {owner: create_key(task_engine, "key", owner)[1] for owner in ("ann", "bob")}
     client = make_client()
     answer = client.post(URL, json=BODY, headers={**bearer(secrets["ann"]), "Idempotency-Key": "k"})
     task_id = answer.json()["task_id"]
@@ -54,10 +58,10 @@ def test_a_bad_key_is_401(make_client: Make, header: str) -> None:
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-def test_once_there_is_a_key_one_is_needed(make_client: Make, engine: Engine) -> None:
+def test_once_there_is_a_key_one_is_needed(make_client: Make, task_engine: Engine) -> None:
     client = make_client()
     assert client.get("/api/tasks").status_code == 200
-    key_id, secret = create_key(engine, "crm", "ann")
+    key_id, secret = create_key(task_engine, "crm", "ann")
     for method, path in (
         ("GET", "/api/tasks"),
         ("GET", f"/api/tasks/{'0' * 32}"),
@@ -71,8 +75,8 @@ def test_once_there_is_a_key_one_is_needed(make_client: Make, engine: Engine) ->
     for path in ("/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"):
         assert client.get(path).status_code != 401, path
     assert client.get("/api/tasks", headers=bearer(secret)).status_code == 200
-    assert revoke_key(engine, key_id)
-    assert not revoke_key(engine, key_id)
+    assert revoke_key(task_engine, key_id)
+    assert not revoke_key(task_engine, key_id)
     assert client.get("/api/tasks", headers=bearer(secret)).status_code == 401
     assert client.get("/api/tasks").status_code == 401  # the last key's end opens no door
 
@@ -106,7 +110,7 @@ def test_every_error_is_a_problem(
         assert answer.headers["allow"]
 
 
-def test_a_database_that_is_away_is_503(make_client: Make, engine: Engine) -> None:
+def test_a_database_that_is_away_is_503(make_client: Make, task_engine: Engine) -> None:
     client = make_client(
         headers={"Accept-Language": "en"}, database_url="postgresql://127.0.0.1:1/x"
     )
@@ -116,7 +120,7 @@ def test_a_database_that_is_away_is_503(make_client: Make, engine: Engine) -> No
 
 
 def test_a_defect_tells_nothing_but_its_request_id(
-    client: TestClient, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, task_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a secret")
@@ -126,6 +130,32 @@ def test_a_defect_tells_nothing_but_its_request_id(
     assert (answer.status_code, answer.json()["code"]) == (500, "gateway_error")
     assert "secret" not in answer.text
     assert answer.json()["request_id"]
+
+
+def test_no_database_work_is_done_on_the_event_loops_thread(
+    make_client: Make, worker: Worker
+) -> None:
+    on_the_loop: list[str] = []
+
+    def note(_: object) -> None:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        on_the_loop.append(threading.current_thread().name)
+
+    event.listen(Engine, "begin", note)
+    try:
+        client = make_client()
+        task_id = client.post(URL, json=BODY, headers={"Idempotency-Key": "k"}).json()["task_id"]
+        name = worker.finish(worker.claim())
+        for path in (f"tasks/{task_id}", "tasks", "exports", f"download/{name}"):
+            assert client.get(f"/api/{path}").status_code == 200
+        client.delete(f"/api/tasks/{task_id}")
+        client.get("/readyz")
+    finally:
+        event.remove(Engine, "begin", note)
+    assert on_the_loop == []
 
 
 def test_a_sane_request_id_is_kept(client: TestClient) -> None:

@@ -4,33 +4,18 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import select, update
 
 from services.janitor.sweep import RUNG_AT_ONCE, SPARE_BELLS, Sweep
 from shared.bell import Bell
 from shared.contracts.queues import Queue
 from shared.contracts.tasks import WorkLogsExport
-from shared.database import create_database_engine
-from shared.migrations import Schema, migrate
 from shared.tasks.models import TASKS
 from shared.tasks.store import TaskStore
 from tests.servers import RedisServer
 
 LIMITS = {WorkLogsExport.kind: WorkLogsExport.limits}
 JANUARY = WorkLogsExport(start_date=date(2024, 1, 1), end_date=date(2024, 1, 31))
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = create_database_engine(database_url)
-    migrate(engine, Schema.TASKS)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def store(engine: Engine) -> TaskStore:
-    return TaskStore(engine, timedelta(seconds=30))
 
 
 @pytest.fixture

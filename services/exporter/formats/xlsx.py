@@ -11,7 +11,6 @@ from services.exporter.formats.xlsx_rows import RowSerializer
 from services.exporter.formats.zip_writer import ZipWriter
 from services.exporter.table import Batch, Table
 
-BUFFER = 1024 * 1024
 ROWS_PER_SHEET = 1_048_575
 """Rows of a sheet beside its heading.
 Source: https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3"""
@@ -34,8 +33,7 @@ class Xlsx(Format):
     def open(self, path: Path, table: Table) -> Iterator[Callable[[Batch], None]]:
         """Begin a workbook; see `Format.open`."""
         frame = build_frame(table, self._rows_per_sheet)
-        # Buffered: an unbuffered write may take a part only, when the disk is nearly full.
-        with path.open("wb", BUFFER) as file:
+        with path.open("wb", buffering=0) as file:
             package = ZipWriter(file, table.created_at)
             for name, content in frame.parts.items():
                 package.begin(name)
@@ -80,9 +78,6 @@ class _Sheets:
         self._package.end()
 
     def _begin(self) -> None:
-        frame = next(self._frames, None)
-        if frame is None:
-            raise ValueError("more rows than the table was said to have")
-        self._frame = frame
+        self._frame = next(self._frames)
         self._package.begin(self._frame.name)
         self._package.write(self._frame.head)

@@ -23,9 +23,6 @@ from services.exporter.formats.local_time import DAY, LocalTime
 from services.exporter.table import Batch, Column, Kind
 
 EMPTY = "/>"
-TEXT = ' t="inlineStr"><is><t>'
-PRESERVED = ' t="inlineStr"><is><t xml:space="preserve">'
-TEXT_END = "</t></is></c>"
 LARGEST_CACHE = 10_000
 FIRST_ORDINAL = date(1900, 1, 1).toordinal()
 
@@ -116,9 +113,7 @@ class RowSerializer:
             return lambda values: self._texts(values, column)
         if column.kind is Kind.TIMESTAMP:
             return lambda values: self._moments(values, column)
-        # 1, 1.0 and True are one key: as numbers they are the same cell, as words they are not.
-        kept = object if column.kind is Kind.NUMBER else (str, date, type(None))
-        fragments = _Cache(lambda value: self._fragment(value, column), kept)
+        fragments = _Cache(lambda value: self._fragment(value, column))
 
         def cached(values: Sequence[object]) -> Cells:
             try:
@@ -134,29 +129,28 @@ class RowSerializer:
             present = [value for value in values if value]
             if len(present) + values.count(None) + values.count("") != len(values):
                 present = []  # a zero, or the like, is no empty text
-        escaped = _escape_all(present) if present else None
-        if escaped is None:
+        texts = _escape_all(present) if present else None
+        if texts is None:
             return Cells("%s", [self._fragment(value, column) for value in values])
-        start, texts = escaped
         if len(texts) == len(values):
-            return Cells(f"{start}%s{TEXT_END}", texts)
+            return Cells(' t="inlineStr"><is><t>%s</t></is></c>', texts)
         following = iter(texts)
         return Cells(
             "%s",
-            [f"{start}{next(following)}{TEXT_END}" if value else EMPTY for value in values],
+            [
+                f' t="inlineStr"><is><t>{next(following)}</t></is></c>' if value else EMPTY
+                for value in values
+            ],
         )
 
     def _moments(self, values: Sequence[object], column: Column) -> Cells:
-        days = self._days
-        return Cells(
-            "%s",
-            [
-                self._fragment(value, column)
-                if local is None or local[0] < FIRST_ORDINAL
-                else f"{days[local[0]]}{_FRACTIONS[local[1]]}</v></c>"
-                for value, local in zip(values, self._local_time.locals(values), strict=True)
-            ],
-        )
+        days, fragments = self._days, []
+        for value, local in zip(values, self._local_time.locals(values), strict=True):
+            if local is None or local[0] < FIRST_ORDINAL:
+                fragments.append(self._fragment(value, column))
+            else:
+                fragments.append(f"{days[local[0]]}{_FRACTIONS[local[1]]}</v></c>")
+        return Cells("%s", fragments)
 
     def _day(self, ordinal: int) -> str:
         return f' s="{self._moment_style}"><v>{serial(ordinal)}'
@@ -170,8 +164,7 @@ class RowSerializer:
             case None:
                 return EMPTY
             case str():
-                start = PRESERVED if value.startswith(_SPACES) or value.endswith(_SPACES) else TEXT
-                return f"{start}{escape(value)}{TEXT_END}"
+                return f' t="inlineStr"><is>{_text_element(value)}</is></c>'
             case datetime():
                 second = 3600 * value.hour + 60 * value.minute + value.second
                 day = serial(value.date())
@@ -184,19 +177,14 @@ class RowSerializer:
 class _Cache(dict[Any, str]):
     """Remembers what a value became; few distinct values make up most columns."""
 
-    def __init__(
-        self, make: Callable[[Any], str], kept: type | tuple[type, ...] = object
-    ) -> None:
+    def __init__(self, make: Callable[[Any], str]) -> None:
         super().__init__()
         self._make = make
-        self._kept = kept
 
     def __missing__(self, value: Any) -> str:
-        fragment = self._make(value)
-        if isinstance(value, self._kept):
-            if len(self) >= LARGEST_CACHE:
-                self.clear()
-            self[value] = fragment
+        if len(self) >= LARGEST_CACHE:
+            self.clear()
+        fragment = self[value] = self._make(value)
         return fragment
 
 
@@ -214,32 +202,32 @@ def escape(text: str) -> str:
     return _ESCAPED.sub(lambda found: _ESCAPES[found[0]], text)
 
 
-def _escape_all(values: Sequence[object]) -> tuple[str, Sequence[object]] | None:
-    """Escape many texts at once, and give what stands before each of them.
+def _text_element(text: str) -> str:
+    at_an_end = text.startswith(_SPACES) or text.endswith(_SPACES)
+    space = ' xml:space="preserve"' if at_an_end else ""
+    return f"<t{space}>{escape(text)}</t>"
 
-    None if one of them is odd: no text, too long for a cell, or nothing once it is cleaned.
-    """
+
+def _escape_all(texts: Sequence[object]) -> Sequence[object] | None:
+    """Escape many texts at once; None if one is odd: no text, too long, to be cut or preserved."""
     try:
-        joined = SEPARATOR.join(values)  # type: ignore[arg-type]  # that is what TypeError tells
+        joined = SEPARATOR.join(texts)  # type: ignore[arg-type]  # that is what TypeError tells
         encoded = joined.encode()
     except (TypeError, UnicodeEncodeError):  # half a surrogate pair
         return None
-    if encoded.count(b"\0") != len(values) - 1 or "\ufffe" in joined or "\uffff" in joined:
+    if (
+        encoded.count(b"\0") != len(texts) - 1
+        or len(encoded.translate(None, _CONTROLS)) != len(encoded)
+        or "\ufffe" in joined
+        or "\uffff" in joined
+        or any(map(operator.is_not, map(str.strip, texts), texts))  # type: ignore[arg-type]
+    ):
         return None
-    texts: Sequence[Any] = values
-    cleaned = encoded.translate(None, _CONTROLS)
-    if len(cleaned) != len(encoded):
-        encoded, joined = cleaned, cleaned.decode()
-        texts = joined.split(SEPARATOR)
-        if not all(texts):
-            return None
-    if len(joined) > LONGEST_TEXT // 2 and max(map(len, texts)) > LONGEST_TEXT // 2:
+    if len(joined) > LONGEST_TEXT // 2 and max(map(len, texts)) > LONGEST_TEXT // 2:  # type: ignore[arg-type]
         return None
-    # One text with a space at an end marks its whole column of the batch: they are rarely alone.
-    start = PRESERVED if any(map(operator.is_not, map(str.strip, texts), texts)) else TEXT
     if b"_x" in encoded or b"\r" in encoded:
-        return start, escape(joined).split(SEPARATOR)
+        return escape(joined).split(SEPARATOR)
     if b"&" in encoded or b"<" in encoded or b">" in encoded:
         joined = joined.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        return start, joined.split(SEPARATOR)
-    return start, texts
+        return joined.split(SEPARATOR)
+    return texts

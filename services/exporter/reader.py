@@ -1,28 +1,23 @@
 """Reads an application's rows: one snapshot, a server-side cursor, memory for one batch."""
 
-import json
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, column, func, select
-from sqlalchemy import table as relation_named
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Connection, Engine, Select, column, func
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.types import Text
 
+from services.exporter import postgres
 from services.exporter.datasets import Dataset
+from services.exporter.selection import Types, column_types, select_rows
 from services.exporter.table import Batch
 from shared.contracts.tasks import WorkLogsExport
 from shared.database import READ_ONLY
 from shared.errors import SourceSchemaError, SourceUnavailableError
 from shared.tasks.context import TaskContext
-
-CANCEL_SECONDS = 2.0
-CURSOR = "bulkhead_export"
 
 
 @dataclass(frozen=True)
@@ -69,13 +64,15 @@ class Reader:
                 context.interrupting(_interrupt_of(connection)),
             ):
                 if connection.dialect.name == "postgresql":
-                    connection.exec_driver_sql("SET LOCAL TIME ZONE 'UTC'")
-                _check_columns(connection, dataset)
-                rows = _selection(connection, dataset, parameters)
+                    postgres.set_up_session(connection)
+                types = column_types(connection, dataset)
+                rows = select_rows(connection, dataset, parameters, types)
                 counted = rows.with_only_columns(func.count(), maintain_column_froms=True)
                 total = connection.execute(counted).scalar_one()
                 ordered = rows.order_by(*map(column, dataset.order))
-                yield Snapshot(total, self._batches(connection, ordered))
+                # Closed here, while the connection is open, also when not all of them are wanted.
+                with closing(self._batches(connection, ordered, types)) as batches:
+                    yield Snapshot(total, batches)
 
     def _connect(self) -> Connection:
         connection = self._engine.connect()
@@ -89,9 +86,35 @@ class Reader:
         path = self._engine.url.database
         if self._engine.dialect.name == "sqlite" and path and not Path(path).exists():
             # SQLite would make an empty one.
-            raise SourceSchemaError(reason="the SQLite file is not there")
+            raise SourceSchemaError(
+                reason="the SQLite file that BULKHEAD_SOURCE_DATABASE_URL names is not there"
+            )
 
-    def _batches(self, connection: Connection, rows: Select[*tuple[Any, ...]]) -> Iterator[Batch]:
+    def _batches(
+        self, connection: Connection, rows: Select[*tuple[Any, ...]], types: Types
+    ) -> Generator[Batch]:
+        if connection.dialect.name == "postgresql":
+            yield from self._fetch(connection, rows, postgres.open_cursor(connection, types))
+            return
+        given = 0
+        driver: Any = connection.connection.driver_connection
+        try:
+            for batch in self._fetch(connection, rows, driver.cursor()):
+                given += len(batch)
+                yield batch
+        except sqlite3.OperationalError as error:
+            if "decode" not in str(error):
+                raise
+            # A text that is no UTF-8, which SQLite stores as it is told: on from there, slower.
+            driver.text_factory = _decode_leniently
+            try:
+                yield from self._fetch(connection, rows.offset(given), driver.cursor())
+            finally:
+                driver.text_factory = str
+
+    def _fetch(
+        self, connection: Connection, rows: Select[*tuple[Any, ...]], opened: Any
+    ) -> Iterator[Batch]:
         # The driver's own cursor: plain tuples, without a Row object for each.
         compiled = rows.compile(
             dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
@@ -99,67 +122,22 @@ class Reader:
         values: Any = compiled.construct_params()
         if compiled.positiontup is not None:
             values = [values[name] for name in compiled.positiontup]
-        driver: Any = connection.connection.driver_connection
-        on_server = {"name": CURSOR} if connection.dialect.name == "postgresql" else {}
-        with closing(driver.cursor(**on_server)) as cursor:
+        with closing(opened) as cursor:
             cursor.execute(str(compiled), values)
             while batch := cursor.fetchmany(self._batch_rows):
                 yield batch
 
 
-def _selection(
-    connection: Connection, dataset: Dataset, parameters: WorkLogsExport
-) -> Select[*tuple[Any, ...]]:
-    """Select the rows of a range of days, both inclusive, and of some employees or all."""
-    day: ColumnElement[Any] = column(dataset.date)
-    conditions = [day >= _day(connection, parameters.start_date)]
-    if parameters.end_date < date.max:
-        # Half-open, so that a relation that holds times loses nothing of its last day.
-        conditions.append(day < _day(connection, parameters.end_date + timedelta(days=1)))
-    if parameters.employee_ids is not None:
-        conditions.append(_is_one_of(connection, dataset.employee, parameters.employee_ids))
-    return (
-        select(*(column(name) for name in dataset.source_names))
-        .select_from(relation_named(dataset.relation))
-        .where(*conditions)
-    )
+def _decode_leniently(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
 
 
-def _day(connection: Connection, day: date) -> Any:
-    # SQLite keeps dates as text.
-    return day.isoformat() if connection.dialect.name == "sqlite" else day
-
-
-def _is_one_of(
-    connection: Connection, name: str, employee_ids: tuple[str, ...]
-) -> ColumnElement[bool]:
-    """Compare with one array, whatever its length: databases bound the number of parameters."""
-    wanted = [each for each in employee_ids if _can_be_stored(each)]
-    if connection.dialect.name == "sqlite":
-        values = func.json_each(json.dumps(wanted)).table_valued("value")
-        return column(name).in_(select(values.c.value))
-    return column(name) == func.any(bindparam("employee_ids", wanted, type_=ARRAY(Text)))
-
-
-def _can_be_stored(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
-
-
-def _check_columns(connection: Connection, dataset: Dataset) -> None:
-    relation = relation_named(dataset.relation)
-    probe = connection.execute(select("*").select_from(relation).limit(0))
-    names = set(probe.keys())
-    probe.close()
-    missing = [name for name in dataset.required_names if name not in names]
-    if missing:
-        raise SourceSchemaError(reason=f"{dataset.relation} has no column {', '.join(missing)}")
-
-
-def _interrupt_of(connection: Connection) -> Any:
-    driver = connection.connection.driver_connection
-    if connection.dialect.name == "sqlite":
-        return driver.interrupt  # type: ignore[union-attr]  # sqlite3.Connection
-    return lambda: driver.cancel_safe(timeout=CANCEL_SECONDS)  # type: ignore[union-attr]
+def _interrupt_of(connection: Connection) -> Callable[[], None]:
+    if connection.dialect.name == "postgresql":
+        return lambda: postgres.cancel(connection)
+    driver: Any = connection.connection.driver_connection
+    interrupt: Callable[[], None] = driver.interrupt
+    return interrupt
 
 
 @contextmanager
@@ -170,8 +148,12 @@ def _source_errors(engine: Engine, dataset: Dataset) -> Iterator[None]:
         yield
     except (DBAPIError, driver.Error) as error:
         said = error.orig if isinstance(error, DBAPIError) else error
-        if "no such table" in str(said):  # SQLite calls this operational
-            raise SourceSchemaError(reason=f"there is no view {dataset.relation}") from error
-        if isinstance(said, (driver.OperationalError, driver.InterfaceError, driver.InternalError)):
+        # SQLite calls operational whatever is wrong with a statement or a view.
+        is_wrong = getattr(said, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+        away = (driver.OperationalError, driver.InterfaceError, driver.InternalError)
+        if isinstance(said, away) and not is_wrong:
             raise SourceUnavailableError from error
-        raise SourceSchemaError(reason=str(said).partition("\n")[0]) from error
+        reason = str(said).partition("\n")[0]
+        if reason.endswith(f"no such table: {dataset.relation}"):
+            reason = f"there is no view {dataset.relation}"
+        raise SourceSchemaError(reason=reason) from error

@@ -4,9 +4,9 @@ from services.exporter.export import Export
 from services.exporter.formats import build_formats
 from services.exporter.reader import Reader
 from services.exporter.settings import ExporterSettings
+from services.exporter.source import create_source_engine
 from shared.contracts.queues import Queue
 from shared.contracts.tasks import WorkLogsExport
-from shared.database import create_database_engine
 from shared.settings import read_settings
 from shared.tasks.runner import Handler
 from shared.worker import create_worker
@@ -16,7 +16,7 @@ settings = read_settings(ExporterSettings)
 
 def build() -> dict[str, Handler]:
     """Make the handlers and their clients, in the process that runs tasks."""
-    source = create_database_engine(settings.source_database_url, pool_size=0)
+    source = create_source_engine(settings.source_database_url)
     formats = build_formats(csv_formula_guard=settings.csv_formula_guard)
     return {WorkLogsExport.kind: Export(Reader(source, settings.batch_rows), formats, settings)}
 

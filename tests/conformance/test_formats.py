@@ -9,6 +9,8 @@ from services.exporter.datasets import WORK_LOGS
 from services.exporter.formats import Format, build_formats
 from shared.contracts.languages import Language
 from shared.contracts.tasks import ExportFormat
+from shared.errors import StorageFullError
+from shared.storage import storage_errors
 from tests.conformance.workbooks import ZONE, read_csv, read_with_calamine, row, write
 
 
@@ -84,6 +86,12 @@ def test_instants_are_shown_in_the_time_zone_and_days_are_not_moved(
 def test_an_error_while_writing_surfaces(file_format: Format, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no-such-folder"):
         write(file_format, tmp_path / "no-such-folder" / "file", [row()])
+
+
+def test_a_full_disk_surfaces(file_format: Format) -> None:
+    # Source: full(4), a file whose writes fail with ENOSPC.
+    with pytest.raises(StorageFullError), storage_errors():
+        write(file_format, Path("/dev/full"), [row()] * 100)
 
 
 def test_many_rows_are_all_there(

@@ -93,6 +93,9 @@ VALUES: list[tuple[str, object]] = [
             Decimal("NaN"),
             Decimal(3),
             Decimal("0.1234567890123456789"),
+            Decimal(2**53 + 1),
+            Decimal("1E+400"),
+            Decimal("1E+5000"),
             "4",
             "four",
             "",
@@ -112,7 +115,11 @@ VALUES: list[tuple[str, object]] = [
             "2024-02-30",
             "2024-01-31 23:59:59",
             "2024-01-31T23:59:59.999",
+            "2024-01-31T23:59:59Z",
+            "2024-01-31 23:59:59+00",
             "31.1.2024",
+            1,
+            1.0,
             date(2024, 2, 29),
             date(1900, 1, 1),
             date(1899, 12, 31),
@@ -130,6 +137,9 @@ VALUES: list[tuple[str, object]] = [
             "2024-01-31T16:00:00Z",
             "2024-01-31 16:00:00+08:00",
             "2024-01-31 16:00:00.5+08",
+            "2024-01-31 15:59:59.999999+00",
+            "infinity",
+            "0044-03-15 00:00:00 BC",
             "1899-12-31 15:59:59",
             "1899-12-31 16:00:00",
             "1900-02-28 15:59:59",
@@ -152,7 +162,7 @@ VALUES: list[tuple[str, object]] = [
     ),
     *(
         ("completion_status", value)
-        for value in ("completed", "in_progress", "pending", "new", None)
+        for value in ("completed", "in_progress", "pending", "new", None, 1, 1.0, True)
     ),
 ]
 

@@ -5,18 +5,30 @@ ones too, stay numbers. Source: OWASP, "CSV Injection".
 """
 
 import csv
+import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+from services.exporter.formats.calendar_day import calendar_day
 from services.exporter.formats.format import Format
 from services.exporter.formats.local_time import LocalTime
 from services.exporter.table import Batch, Column, Kind, Table
 
 FORMULA_STARTS = frozenset("=+-@\t\r＝＋－＠")
 BUFFER = 1024 * 1024
+SEPARATOR = "\0"
+
+# NUL ends a file for many readers, and half a surrogate pair has no form in UTF-8. Any other
+# character is kept. Dropped before the first one is looked at, which they could hide.
+_NOT_IN_CSV = re.compile("[\0\ud800-\udfff]")
+_FORMULA = re.compile(f"{SEPARATOR}[{re.escape(''.join(sorted(FORMULA_STARTS)))}]")
+_TWO_DIGITS = [f"{number:02}" for number in range(60)]
 
 
 class Csv(Format):
@@ -31,12 +43,12 @@ class Csv(Format):
 
     def __init__(self, *, formula_guard: bool = True) -> None:
         self._guarded = FORMULA_STARTS if formula_guard else frozenset[str]()
+        self._formula_guard = formula_guard
 
     @contextmanager
     def open(self, path: Path, table: Table) -> Iterator[Callable[[Batch], None]]:
         """Begin a file; see `Format.open`."""
-        # A lone surrogate, half a character, has no form in UTF-8.
-        with path.open("w", BUFFER, "utf-8-sig", errors="ignore", newline="") as file:
+        with path.open("w", BUFFER, "utf-8-sig", newline="") as file:
             writer = csv.writer(file, lineterminator="\r\n")
             writer.writerow([column.heading for column in table.columns])
             columns = [self._column(column, table) for column in table.columns[1:]]
@@ -64,43 +76,65 @@ class Csv(Format):
                 return lambda values: [self._date(value) for value in values]
             case Kind.TIMESTAMP:
                 local_time = LocalTime(table.zone)
-                return lambda values: [self._moment(value, local_time) for value in values]
+                return lambda values: [
+                    self._text(value) if local is None else _moment(*local)
+                    for value, local in zip(values, local_time.locals(values), strict=True)
+                ]
             case Kind.CHOICE:
                 words = column.words
-                return lambda values: [
-                    self._text(words.get(value, value) if isinstance(value, str) else value)
-                    for value in values
-                ]
-        return lambda values: [self._text(value) for value in values]
+                return lambda values: self._texts(
+                    [words.get(value, value) if isinstance(value, str) else value
+                     for value in values]
+                )  # fmt: skip
+        return self._texts
+
+    def _texts(self, values: Sequence[Any]) -> Sequence[object]:
+        """Give the texts as they are if all of them are plain; else look at each."""
+        present = values if all(values) else [value for value in values if value]
+        if len(present) + values.count(None) + values.count("") != len(values):
+            present = []  # a zero, or the like, is no empty text
+        if self._are_plain(present):
+            return values
+        return [self._text(value) for value in values]
+
+    def _are_plain(self, texts: Sequence[Any]) -> bool:
+        try:
+            joined = SEPARATOR + SEPARATOR.join(texts)
+            joined.encode()
+        except (TypeError, UnicodeEncodeError):  # no text; half a surrogate pair
+            return False
+        if joined.count(SEPARATOR) != len(texts):
+            return False
+        return not (self._formula_guard and _FORMULA.search(joined))
 
     def _text(self, value: object) -> str:
         if value is None:
             return ""
         if isinstance(value, (bytes, memoryview)):
             value = bytes(value).decode("utf-8", "replace")
-        text = str(value)
-        if "\0" in text:  # which ends a file for many readers
-            text = text.replace("\0", "")
+        text = _NOT_IN_CSV.sub("", str(value))
         return "'" + text if text[:1] in self._guarded else text
 
     def _number(self, value: object) -> object:
-        if isinstance(value, float) and not -float("inf") < value < float("inf"):
-            return ""
-        if isinstance(value, str):
-            return self._text(value)
-        return int(value) if isinstance(value, bool) else value
+        if value is None or type(value) is int:
+            return value
+        if isinstance(value, bool):
+            return int(value)
+        if isinstance(value, float):
+            return value if math.isfinite(value) else ""
+        if isinstance(value, Decimal):
+            return value if value.is_finite() else ""
+        return self._text(value)
 
     def _date(self, value: object) -> str:
-        if isinstance(value, datetime):
-            return value.date().isoformat()
-        return value.isoformat() if isinstance(value, date) else self._text(value)
+        day = calendar_day(value)
+        return self._text(value) if day is None else day.isoformat()
 
-    def _moment(self, value: object, local_time: LocalTime) -> str:
-        local = local_time.local(value)
-        if local is None:
-            return self._text(value)
-        day, second = local
-        return f"{_day_text(day)} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+
+def _moment(day: int, second: int) -> str:
+    minute, second = divmod(second, 60)
+    hour, minute = divmod(minute, 60)
+    return f"{_day_text(day)} {_TWO_DIGITS[hour]}:{_TWO_DIGITS[minute]}:{_TWO_DIGITS[second]}"
 
 
 @lru_cache(maxsize=4096)

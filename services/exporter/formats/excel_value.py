@@ -11,6 +11,7 @@ import re
 from datetime import date, datetime
 from decimal import Decimal
 
+from services.exporter.formats.calendar_day import calendar_day
 from services.exporter.formats.local_time import LocalTime, as_datetime
 from services.exporter.table import Column, Kind
 
@@ -28,7 +29,6 @@ FIRST_DAY = date(1900, 1, 1)
 # Characters that no XML 1.0 document can hold, not even escaped.
 # Source: https://www.w3.org/TR/xml/#charsets
 NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[ T][0-9:.]*)?")
 
 
 def excel_value(value: object, column: Column, local_time: LocalTime) -> CellValue:
@@ -77,25 +77,25 @@ def _number(value: object) -> CellValue:
     if isinstance(value, int):  # a bool is 0 or 1
         return int(value) if abs(value) <= LARGEST_INTEGER else str(value)
     if isinstance(value, Decimal):
-        if not value.is_finite():
-            return None
-        if len(value.normalize().as_tuple().digits) > MOST_DIGITS:
-            return str(value)
-        return int(value) if value == value.to_integral_value() else float(value)
+        return _decimal(value)
     return _text(value)
 
 
+def _decimal(value: Decimal) -> CellValue:
+    if not value.is_finite():
+        return None
+    # Compared before it is converted: PostgreSQL's numeric has up to 131,072 digits.
+    if abs(value) > LARGEST_INTEGER:
+        return _text(value)
+    if value == value.to_integral_value():
+        return int(value)
+    # Not `normalize`, which rounds to the context's precision.
+    digits = "".join(map(str, value.as_tuple().digits)).strip("0")
+    return float(value) if len(digits) <= MOST_DIGITS else _text(value)
+
+
 def _date(value: object) -> CellValue:
-    day: date | None = None
-    if isinstance(value, datetime):
-        day = value.date()
-    elif isinstance(value, date):
-        day = value
-    elif isinstance(value, str) and (found := _DATE.fullmatch(value)):
-        try:
-            day = date.fromisoformat(found[1])
-        except ValueError:
-            day = None
+    day = calendar_day(value)
     if day is None:
         return _text(value)
     return day if day >= FIRST_DAY else day.isoformat()

@@ -6,16 +6,19 @@ The time zone is asked once for each hour that occurs, not once for each value.
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 Local = tuple[int, int]
 """The day as `date.toordinal` counts, and the second of that day, 0 to 86,399."""
 
 DAY = 86_400
+HOUR = 3_600
 LARGEST_CACHE = 100_000
 _SECONDS = {f":{m:02}:{s:02}": 60 * m + s for m in range(60) for s in range(60)}
-_NO_FRACTION = ("", ".000000")
-_FRACTION = re.compile(r"\.[0-9]+")
+# What may follow the second: a fraction, and the offset that PostgreSQL writes for UTC.
+_TAIL = re.compile(r"(?:\.[0-9]+)?(?:\+00)?")
+_TAILS = re.compile(r"(?:(?:\.[0-9]+)?(?:\+00)?\n)+")
 
 
 class LocalTime:
@@ -28,6 +31,7 @@ class LocalTime:
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
         self._hours: dict[str | tuple[int, int], Local | None] = {}
+        self._whole_hours: dict[str, Local] = {}
 
     def local(self, value: object) -> Local | None:
         """Give the local time, or None if the value is no instant that can be shown.
@@ -41,23 +45,38 @@ class LocalTime:
         return None
 
     def locals(self, values: Sequence[object]) -> list[Local | None]:
-        """Give the local times of many values; like `local`, a value at a time."""
-        hours, seconds_of = self._hours, _SECONDS
-        found: list[Local | None] = []
-        for value in values:
-            # Most are texts in an hour that has occurred before: no call for them.
-            if type(value) is str and value[19:] in _NO_FRACTION:
-                start, seconds = hours.get(value[:13]), seconds_of.get(value[13:19])
-                if start is not None and seconds is not None and start[1] + seconds < DAY:
-                    found.append((start[0], start[1] + seconds))
-                    continue
-            found.append(self.local(value))
-        return found
+        """Give the local times of many values: what `local` gives for each."""
+        return self._all_texts(values) or [self.local(value) for value in values]
+
+    def _all_texts(self, values: Sequence[Any]) -> list[Local | None] | None:
+        """Convert a batch of texts in the form that databases give; None if one is different."""
+        try:
+            tails = "\n".join([value[19:] for value in values]) + "\n"
+            if tails.count("\n") != len(values) or not _TAILS.fullmatch(tails):
+                return None
+            hours, seconds_of = self._whole_hours, _SECONDS
+            for hour in {value[:13] for value in values} - hours.keys():
+                self._learn(hour)
+            return [
+                (start[0], start[1] + seconds_of[value[13:19]])
+                for value in values
+                for start in (hours[value[:13]],)
+            ]
+        except (KeyError, TypeError):
+            return None
+
+    def _learn(self, hour: str) -> None:
+        """Remember an hour that begins and ends on one local day."""
+        start = self._start_of_text(hour)
+        if start is not None and start[1] <= DAY - HOUR:
+            if len(self._whole_hours) >= LARGEST_CACHE:
+                self._whole_hours.clear()
+            self._whole_hours[hour] = start
 
     def _from_text(self, text: str) -> Local | None:
-        # The form that SQLite keeps: 2024-01-31 23:59:59, and perhaps a fraction.
-        hour, seconds, rest = text[:13], _SECONDS.get(text[13:19]), text[19:]
-        if seconds is not None and (rest in _NO_FRACTION or _FRACTION.fullmatch(rest)):
+        # The form that databases give: 2024-01-31 23:59:59, perhaps with a fraction.
+        hour, seconds = text[:13], _SECONDS.get(text[13:19])
+        if seconds is not None and _TAIL.fullmatch(text, 19):
             start = self._hours[hour] if hour in self._hours else self._start_of_text(hour)
             if start is not None:
                 return _later(start, seconds)

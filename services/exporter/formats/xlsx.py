@@ -11,6 +11,7 @@ from services.exporter.formats.xlsx_rows import RowSerializer
 from services.exporter.formats.zip_writer import ZipWriter
 from services.exporter.table import Batch, Table
 
+BUFFER = 1024 * 1024
 ROWS_PER_SHEET = 1_048_575
 """Rows of a sheet beside its heading.
 Source: https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3"""
@@ -33,7 +34,8 @@ class Xlsx(Format):
     def open(self, path: Path, table: Table) -> Iterator[Callable[[Batch], None]]:
         """Begin a workbook; see `Format.open`."""
         frame = build_frame(table, self._rows_per_sheet)
-        with path.open("wb", buffering=0) as file:
+        # Buffered: an unbuffered write may take a part only, when the disk is nearly full.
+        with path.open("wb", BUFFER) as file:
             package = ZipWriter(file, table.created_at)
             for name, content in frame.parts.items():
                 package.begin(name)
@@ -67,8 +69,7 @@ class _Sheets:
                 self._package.end()
                 self._begin()
             fits = batch[: self._rows_per_sheet - place]
-            text = self._serializer.serialize(fits, place + 2, self._written + 1)
-            self._package.write(text.encode())
+            self._package.write(self._serializer.serialize(fits, place + 2, self._written + 1))
             self._written += len(fits)
             batch = batch[len(fits) :]
 
@@ -78,6 +79,9 @@ class _Sheets:
         self._package.end()
 
     def _begin(self) -> None:
-        self._frame = next(self._frames)
+        frame = next(self._frames, None)
+        if frame is None:
+            raise ValueError("more rows than the table was said to have")
+        self._frame = frame
         self._package.begin(self._frame.name)
         self._package.write(self._frame.head)

@@ -14,7 +14,21 @@ from tests.integration.exporter.source import (
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    engine = create_database_engine(database_url)
+    yield from source_at(database_url)
+
+
+@pytest.fixture
+def sqlite_engine(sqlite_url: str) -> Iterator[Engine]:
+    yield from source_at(sqlite_url)
+
+
+@pytest.fixture
+def postgres_engine(postgres_url: str) -> Iterator[Engine]:
+    yield from source_at(postgres_url)
+
+
+def source_at(url: str) -> Iterator[Engine]:
+    engine = create_database_engine(url)
     migrate(engine, Schema.SOURCE)
     add_work_logs(engine)
     yield engine

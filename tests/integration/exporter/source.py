@@ -12,9 +12,9 @@ from cli.source import EMPLOYEES, WORK_LOGS
 from services.exporter.export import Export
 from services.exporter.formats import build_formats
 from services.exporter.reader import Reader
+from services.exporter.source import create_source_engine
 from shared.contracts.queues import Queue
 from shared.contracts.tasks import ExportFormat, WorkLogsExport
-from shared.database import create_database_engine
 from shared.settings import Settings
 from shared.tasks.claims import Claim, Finished
 from shared.tasks.context import TaskContext
@@ -62,7 +62,7 @@ def run(
     url: str, parameters: WorkLogsExport, context: TaskContext, batch_rows: int = 3
 ) -> Finished:
     """Export from the source at a URL."""
-    engine = create_database_engine(url, pool_size=0)
+    engine = create_source_engine(url)
     try:
         return Export(Reader(engine, batch_rows), build_formats(), Settings())(parameters, context)
     finally:

@@ -1,6 +1,8 @@
 """Exports from both databases: which rows, in which order."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -8,14 +10,18 @@ import pytest
 from python_calamine import CalamineWorkbook
 from sqlalchemy import Engine, text
 
-from services.exporter.datasets import WORK_LOGS
+from services.exporter.datasets import WORK_LOGS, Dataset
+from services.exporter.export import Export
 from services.exporter.formats import build_formats
 from services.exporter.formats.excel_value import excel_value
 from services.exporter.formats.local_time import LocalTime
-from services.exporter.reader import Reader
+from services.exporter.reader import Reader, Snapshot
+from services.exporter.source import create_source_engine
 from shared.contracts.languages import Language
-from shared.contracts.tasks import ExportFormat, ExportResult
-from shared.database import create_database_engine
+from shared.contracts.tasks import ExportFormat, ExportResult, WorkLogsExport
+from shared.errors import RowCountError
+from shared.settings import Settings
+from shared.tasks.context import TaskContext
 from tests.conformance.workbooks import ZONE, as_calamine_says
 from tests.integration.exporter.source import (
     add_work_logs,
@@ -131,7 +137,7 @@ def test_rows_that_come_meanwhile_are_not_in_the_snapshot(
     engine: Engine, database_url: str, tmp_path: Path
 ) -> None:
     add_work_logs(engine, *texts("abcdef"))
-    source = create_database_engine(database_url, pool_size=0)
+    source = create_source_engine(database_url)
     found: list[object] = []
     with Reader(source, 2).open(WORK_LOGS, january(), context_in(tmp_path)) as snapshot:
         for batch in snapshot.batches:
@@ -139,6 +145,33 @@ def test_rows_that_come_meanwhile_are_not_in_the_snapshot(
             found += [row[4] for row in batch]
     assert (snapshot.total, found) == (6, list("abcdef"))
     source.dispose()
+
+
+class MiscountingReader(Reader):
+    """Says that there are more rows than come, or fewer."""
+
+    off_by = 0
+
+    @contextmanager
+    def open(
+        self, dataset: Dataset, parameters: WorkLogsExport, context: TaskContext
+    ) -> Iterator[Snapshot]:
+        with super().open(dataset, parameters, context) as snapshot:
+            yield Snapshot(snapshot.total + self.off_by, snapshot.batches)
+
+
+@pytest.mark.parametrize("export_format", ExportFormat)
+@pytest.mark.parametrize("off_by", [-7, -1, 1])
+def test_a_file_of_another_number_of_rows_is_not_shipped(
+    engine: Engine, database_url: str, tmp_path: Path, off_by: int, export_format: ExportFormat
+) -> None:
+    add_work_logs(engine, *texts("abcdefg"))
+    reader = MiscountingReader(create_source_engine(database_url), 3)
+    reader.off_by = off_by
+    export = Export(reader, build_formats(), Settings())
+    with pytest.raises(RowCountError) as raised:
+        export(january(export_format=export_format), context_in(tmp_path))
+    assert raised.value.arguments["expected"] == 7 + off_by
 
 
 def test_every_cell_equals_the_database(engine: Engine, database_url: str, tmp_path: Path) -> None:

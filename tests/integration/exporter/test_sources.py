@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from services.exporter.datasets import WORK_LOGS
 from services.exporter.reader import Reader
+from services.exporter.source import create_source_engine
 from shared.contracts.tasks import ExportFormat
 from shared.database import create_database_engine
 from shared.errors import SourceSchemaError, SourceUnavailableError, StorageUnavailableError
@@ -96,7 +97,7 @@ def test_a_source_that_goes_away_in_the_middle_is_tried_again(
     engine = create_database_engine(postgres_url)
     migrate(engine, Schema.SOURCE)
     add_work_logs(engine, *texts(map(str, range(50))))
-    source = create_database_engine(postgres_url, pool_size=0)
+    source = create_source_engine(postgres_url)
 
     def read_while_the_server_ends_connections() -> None:
         with Reader(source, 2).open(WORK_LOGS, january(), context_in(tmp_path)) as snapshot:

@@ -8,7 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 ROWS ?= 300000
-TEST_OPTIONS ?= -n auto
+TEST_OPTIONS ?= -n auto --durations=10
 FOR_DEVELOPERS := $(BIN)/.dev
 FOR_USERS := $(BIN)/.cli
 
@@ -34,8 +34,11 @@ bench: $(FOR_DEVELOPERS) ## Compare the speed of writing xlsx with openpyxl, in 
 	$(BIN)/python -m benchmarks --rows $(ROWS)
 
 lock: $(BIN)/python ## Compile requirements/*.txt anew from pyproject.toml
-	$(INSTALL) uv
-	sh requirements/compile.sh $(BIN)/uv
+	rm -rf $(VENV)/lock
+	$(BIN)/python -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	sh requirements/compile.sh $(VENV)/lock/bin/uv
+	rm -rf $(VENV)/lock
 
 clean: ## Remove the virtual environment and the demo's data
 	rm -rf $(VENV) .bulkhead

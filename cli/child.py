@@ -4,6 +4,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from shared.process import tied
@@ -12,6 +13,8 @@ FIRST_BACK_OFF = 1.0
 LONGEST_BACK_OFF = 30.0
 STEADY_SECONDS = 60.0
 """A process that ran for so long begins with the first back-off again."""
+LAST_WORDS_SECONDS = 2.0
+"""How long its output is waited for when it has ended; a child of its own may keep it open."""
 
 Show = Callable[[str, str], None]
 
@@ -37,6 +40,8 @@ class Child:
         self._started_at = 0.0
         self._back_off = FIRST_BACK_OFF
         self._start_at: float | None = None
+        self._reader: threading.Thread | None = None
+        self._last_lines: deque[str] = deque(maxlen=1)
 
     def start(self) -> None:
         """Start it. Call from the main thread, with whose end it ends."""
@@ -52,19 +57,35 @@ class Child:
             errors="replace",
             start_new_session=True,  # a terminal's Ctrl-C reaches `up` alone, which stops it
         )
-        threading.Thread(target=self._pump, args=(self._process,), daemon=True).start()
+        self._last_lines.clear()
+        self._reader = threading.Thread(target=self._pump, args=(self._process,), daemon=True)
+        self._reader.start()
 
     def _pump(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdout is not None  # noqa: S101  (a pipe, see above)
-        for line in process.stdout:
-            self._show(self.name, line.rstrip("\n"))
+        with process.stdout as lines:
+            for line in lines:
+                text = line.rstrip("\n")
+                if text.strip():
+                    self._last_lines.append(text)
+                self._show(self.name, text)
+
+    @property
+    def last_words(self) -> str:
+        """The last line that it has written since it was started."""
+        return "".join(self._last_lines)
 
     def crashed(self) -> int | None:
         """Give the exit status if it has ended since it was started, once."""
         if self._process is None or (status := self._process.poll()) is None:
             return None
         self._process = None
+        self._hear_out()
         return status
+
+    def _hear_out(self) -> None:
+        if self._reader is not None:
+            self._reader.join(LAST_WORDS_SECONDS)
 
     def back_off(self) -> float:
         """Plan its next start; give the seconds until then."""
@@ -94,4 +115,5 @@ class Child:
         except subprocess.TimeoutExpired:
             return False
         self._process = None
+        self._hear_out()
         return True

@@ -17,6 +17,7 @@ POLL_SECONDS = 0.25
 AWAY = frozenset({429, 502, 503, 504})
 """What a gateway, or a proxy before it, answers when asking again later helps."""
 REFUSED = frozenset({400, 413, 422})
+HIGHEST_PORT = 65535
 
 Answer = TypeVar("Answer")
 
@@ -188,7 +189,8 @@ def _host(url: str) -> str:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
         parsed = httpx.URL("")
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
+    has_host = parsed.host and "%" not in parsed.host and (parsed.port or 0) <= HIGHEST_PORT
+    if parsed.scheme not in {"http", "https"} or not has_host:
         raise CliError(f"{url} is no address like http://127.0.0.1:8000", Status.USAGE)
     return parsed.host
 

@@ -1,10 +1,9 @@
-"""`python -m cli.env_example` prints `.env.example`: every setting, its default, what it does."""
+"""`python -m cli.env_example > .env.example`: every setting, its default and what it does."""
 
 import sys
-from collections.abc import Collection, Iterator
-from textwrap import wrap
+import textwrap
+from pathlib import Path
 
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from cli.settings import ClientSettings
@@ -14,55 +13,50 @@ from services.janitor.settings import JanitorSettings
 from services.notifier.settings import NotifierSettings
 from shared.settings import Settings
 
-PREFIX = "BULKHEAD_"
-WIDTH = 98
 SERVICES: tuple[type[Settings], ...] = (
     GatewaySettings,
     ExporterSettings,
     NotifierSettings,
     JanitorSettings,
 )
-HEADING = (
-    "Every setting and its default. Set one in the environment of the processes, or copy this "
-    "file and take away the # before those that you change. An empty value is the default.",
-    "A setting for all services may be set for one of them too, with that service's name after "
-    f"{PREFIX}, as in {PREFIX}EXPORTER_LOG_LEVEL; it goes before the general one.",
-)
+WIDTH = 96
+HEADER = """\
+# Every setting of Bulkhead: its default, and what it does.
+#
+# Each is an environment variable. A general one holds for all services; with a service's name in
+# it, BULKHEAD_EXPORTER_LOG_LEVEL say, it holds for that service only and goes before the general
+# one. Settings are read once, when a process starts; a wrong one ends the process with status 78
+# and says what is wrong. An empty one counts as not set.
+"""
 
 
-def env_example() -> str:
-    """Write the whole file from the settings' classes."""
-    lines = [line for text in HEADING for line in _comment(text)]
-    lines += _section("All services", Settings, PREFIX, without=())
+def example() -> str:
+    """Give the text of `.env.example`."""
+    lines = [HEADER, "# All services\n"]
+    lines += [_setting("BULKHEAD_", Settings, name) for name in Settings.model_fields]
     for settings in SERVICES:
-        title = f"The {settings.service}"
-        prefix = f"{PREFIX}{settings.service.upper()}_"
-        lines += _section(title, settings, prefix, without=Settings.model_fields)
-    lines += _section("The command line", ClientSettings, PREFIX, without=())
-    return "\n".join(lines) + "\n"
+        lines.append(f"\n# The {settings.service}\n")
+        own = [name for name in settings.model_fields if name not in Settings.model_fields]
+        lines += [_setting(f"BULKHEAD_{settings.service.upper()}_", settings, name) for name in own]
+    lines.append("\n# The command line\n")
+    lines += [_setting("BULKHEAD_", ClientSettings, name) for name in ClientSettings.model_fields]
+    return "\n".join(lines)
 
 
-def _section(
-    title: str, settings: type[BaseSettings], prefix: str, *, without: Collection[str]
-) -> Iterator[str]:
-    yield from ("", f"# ---- {title} ----")
-    for name, field in settings.model_fields.items():
-        if name not in without:
-            yield ""
-            yield from _comment(field.description or "")
-            yield f"#{prefix}{name.upper()}={_default(field)}"
-
-
-def _default(field: FieldInfo) -> str:
-    value = field.default
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _comment(text: str) -> list[str]:
-    return wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
+def _setting(prefix: str, settings: type[BaseSettings], name: str) -> str:
+    field = settings.model_fields[name]
+    default = field.default
+    if isinstance(default, bool):
+        default = str(default).lower()
+    elif isinstance(default, float):
+        default = f"{default:g}"
+    elif isinstance(default, Path):
+        default = default.as_posix()
+    text = textwrap.fill(
+        field.description or "", WIDTH, initial_indent="# ", subsequent_indent="# "
+    )
+    return f"{text}\n# {prefix}{name.upper()}={default}"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(env_example())
+    sys.stdout.write(example() + "\n")

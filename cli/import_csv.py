@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from cli.errors import CliError
 from cli.source import EMPLOYEE_ID_LENGTH, EMPLOYEES, WORK_LOGS
-from shared.database import insert_or
+from shared.database import insert_or, read
 
 BATCH_LINES = 2000
 LOWEST_RATING, HIGHEST_RATING = 1, 5
@@ -30,6 +30,10 @@ Report = Callable[[int], None]
 
 class LineError(ValueError):
     """Why a line cannot be imported."""
+
+
+class NotTextError(ValueError):
+    """A line is not UTF-8; the CSV reader has not seen it yet."""
 
 
 def import_employees(engine: Engine, path: Path, report: Report) -> int:
@@ -57,7 +61,7 @@ def import_employees(engine: Engine, path: Path, report: Report) -> int:
 
 def import_work_logs(engine: Engine, path: Path, report: Report) -> int:
     """Append work logs in the file's order; otherwise like `import_employees`."""
-    with engine.connect() as connection:
+    with read(engine) as connection:
         known = set(connection.scalars(select(EMPLOYEES.c.employee_id)))
     now = datetime.now(UTC)
 
@@ -99,7 +103,7 @@ def _import(
 ) -> int:
     count = 0
     with _opened(path) as file:
-        reader = csv.reader(file, strict=True)
+        reader = csv.reader(_lines(file), strict=True)
         with _line_errors(path, reader), engine.begin() as connection:
             header = _header(reader, known, required)
             rows = (
@@ -112,6 +116,16 @@ def _import(
                 count += len(batch)
                 report(count)
     return count
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    for line in file:
+        if not line.isascii():
+            try:
+                line.encode()
+            except UnicodeEncodeError:  # where a byte was none of UTF-8, a surrogate stands
+                raise NotTextError("not UTF-8") from None
+        yield line
 
 
 def _header(reader: Any, known: tuple[str, ...], required: tuple[str, ...]) -> list[str]:
@@ -181,10 +195,10 @@ def _rating(fields: dict[str, str], name: str) -> int | None:
 @contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
     if str(path) == "-":
-        yield io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", newline="")
+        yield io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", "surrogateescape", newline="")
         return
     try:
-        file = path.open(encoding="utf-8-sig", newline="")
+        file = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
     except OSError as error:
         raise CliError(f"{path} cannot be read: {error.strerror}") from error
     with file:
@@ -196,10 +210,11 @@ def _line_errors(path: Path, reader: Any) -> Iterator[None]:
     """Say which line is wrong; leaving the transaction by an error has undone everything."""
     try:
         yield
-    except UnicodeDecodeError as error:
-        raise CliError(
-            f"{path}: the text after line {reader.line_num} is not UTF-8 ({error.reason}); "
-            "nothing was imported"
-        ) from error
+    except NotTextError as error:
+        raise _refusal(path, reader.line_num + 1, error) from error
     except (LineError, csv.Error) as error:
-        raise CliError(f"{path}, line {reader.line_num}: {error}; nothing was imported") from error
+        raise _refusal(path, max(1, reader.line_num), error) from error
+
+
+def _refusal(path: Path, line: int, reason: Exception) -> CliError:
+    return CliError(f"{path}, line {line}: {reason}; nothing was imported")

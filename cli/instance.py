@@ -3,16 +3,17 @@
 import fcntl
 import json
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cli.errors import CliError
+from cli.ports import free_port, is_free
 from shared.settings import Settings, read_settings
 
 FACTS = "instance.json"
+FACTS_LOCK = "instance.lock"
 LOCK = "up.lock"
 REDIS_URL = "BULKHEAD_REDIS_URL"
 
@@ -42,9 +43,10 @@ class Instance:
 
     def with_free_port(self) -> "Instance":
         """Give the same instance, with another port for its broker if somebody has taken it."""
-        if self.redis_port is None or _is_free(self.redis_port):
+        port = self.redis_port
+        if port is None or is_free(port):
             return self
-        return self._with_port(_choose_port(self.settings.data_dir))
+        return self._with_port(_choose_port(self.settings.data_dir, instead_of=port))
 
     @classmethod
     def _with_port(cls, port: int) -> "Instance":
@@ -71,8 +73,11 @@ class Instance:
         return self.settings.source_database_url == own
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, url: str) -> Iterator[None]:
         """Hold the folder, so that only one `up` runs in it.
+
+        Args:
+            url: where this one answers, for those who come later.
 
         Raises:
             CliError: another one does.
@@ -84,36 +89,23 @@ class Instance:
                 file.seek(0)
                 raise CliError(
                     f"Bulkhead is running in {self.settings.data_dir} already "
-                    f"(process {file.read().strip() or 'unknown'}). "
+                    f"({file.read().strip() or 'it is starting'}). "
                     "Stop it first, or give another --data-dir and --port."
                 ) from None
             file.truncate(0)
-            file.write(str(os.getpid()))
+            file.write(f"process {os.getpid()}, {url}")
             file.flush()
             yield
 
 
 def check_port(host: str, port: int) -> None:
-    """Raise a `CliError` if somebody listens there already."""
-    if not _is_free(port, host):
-        raise CliError(f"Port {port} of {host} is in use. Give another: --port {port + 1}")
-
-
-def _is_free(port: int, host: str = "127.0.0.1") -> bool:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
-
-
-def free_port() -> int:
-    """Give a loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Raise a `CliError` unless a gateway can listen there."""
+    try:
+        free = is_free(port, host)
+    except OSError as error:
+        raise CliError(f"Port {port} of {host} cannot be used: {error.strerror}") from error
+    if not free:
+        raise CliError(f"Port {port} of {host} is in use. Give another, e.g. --port {free_port()}")
 
 
 def _kept_port(data_dir: Path) -> int | None:
@@ -123,7 +115,15 @@ def _kept_port(data_dir: Path) -> int | None:
         return None
 
 
-def _choose_port(data_dir: Path) -> int:
-    port = free_port()
-    (data_dir / FACTS).write_text(json.dumps({"redis_port": port}))
-    return port
+def _choose_port(data_dir: Path, *, instead_of: int | None = None) -> int:
+    # Whoever comes at the same time finds all of the file, and the port that is kept.
+    with (data_dir / FACTS_LOCK).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = _kept_port(data_dir)
+        if kept is not None and kept != instead_of:
+            return kept
+        port = free_port()
+        draft = data_dir / f"{FACTS}.new"
+        draft.write_text(json.dumps({"redis_port": port}))
+        draft.replace(data_dir / FACTS)
+        return port

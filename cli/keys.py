@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +52,9 @@ def list_all(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the keys, without their secrets."""
     found = list_keys(_engine(data_dir))
     if as_json:
-        sys.stdout.write(json.dumps([asdict(key) for key in found], default=str) + "\n")
+        facts = [asdict(key) for key in found]
+        text = json.dumps(facts, ensure_ascii=False, default=datetime.isoformat)
+        sys.stdout.write(f"{text}\n")
         return
     table = Table("id", "name", "owner", "made", "revoked")
     for key in found:
@@ -64,10 +67,13 @@ def list_all(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 def revoke(
     key_id: Annotated[str, typer.Argument(help="As `keys list` shows it.")],
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """End a key's life at once."""
     if not revoke_key(_engine(data_dir), key_id):
         raise CliError(f"There is no key {key_id} that is alive; see `bulkhead keys list`.")
+    text = json.dumps({"id": key_id, "revoked": True}) if as_json else f"Key {key_id} is revoked."
+    sys.stdout.write(f"{text}\n")
 
 
 def _engine(data_dir: Path | None) -> Engine:

@@ -20,7 +20,7 @@ from cli.import_csv import import_employees, import_work_logs
 from cli.instance import Instance
 from cli.keys import keys
 from cli.options import AsJson, DataDir
-from cli.sample_data import load
+from cli.sample_data import EMPLOYEE_COUNT, load
 from cli.source import open_source
 from cli.up import up
 from shared.contracts.tasks import ExportFormat
@@ -136,7 +136,11 @@ def sample_data_command(
     with Progress(console=Console(stderr=True)) as progress:
         bar = progress.add_task("sample data", total=rows)
         load(source, rows, append=append, report=lambda n: progress.update(bar, completed=n))
-    typer.echo(f"{rows:,} work logs of 2024 are there.")
+    verb = "added to" if append else "written to"
+    typer.echo(
+        f"{rows:,} work logs of {EMPLOYEE_COUNT} employees, 2024-01-01 to 2024-12-31, "
+        f"{verb} {source.url.render_as_string(hide_password=True)}"
+    )
 
 
 @app.command("import")
@@ -179,6 +183,8 @@ def main() -> None:
         _unexpected("The database refused", error)
     except OSError as error:
         _unexpected("The system refused", error)
+    except Exception as error:  # noqa: BLE001  (people get one line; a developer asks for more)
+        _unexpected(f"A defect, {type(error).__name__}", error)
 
 
 def _unexpected(what: str, error: Exception) -> None:

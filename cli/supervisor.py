@@ -1,7 +1,6 @@
 """Runs Bulkhead's processes together, and stops them together."""
 
 import signal
-import threading
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -29,7 +28,8 @@ class Supervisor:
         self._exit_on_crash = exit_on_crash
         self._stop_seconds = stop_seconds
         self._children: list[Child] = []
-        self._stop = threading.Event()
+        # Plain flags: a handler that takes a lock may meet the code that it interrupts.
+        self._is_stopping = False
         self._kill = False
 
     def heed_signals(self) -> None:
@@ -38,8 +38,8 @@ class Supervisor:
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._kill = self._stop.is_set()
-        self._stop.set()
+        self._kill = self._is_stopping
+        self._is_stopping = True
 
     def start(self, child: Child) -> None:
         """Start a process and look after it."""
@@ -49,7 +49,7 @@ class Supervisor:
     @property
     def is_stopping(self) -> bool:
         """Whether a signal has come."""
-        return self._stop.is_set()
+        return self._is_stopping
 
     def wait_for(self, condition: Callable[[], bool], *, seconds: float, what: str) -> bool:
         """Look after the processes until a condition holds; False if a signal came first.
@@ -58,19 +58,20 @@ class Supervisor:
             CliError: a process ended in a way that no restart mends, or time is over.
         """
         deadline = time.monotonic() + seconds
-        while not self._stop.is_set():
+        while not self._is_stopping:
             if condition():
                 return True
             self._look_after()
             if time.monotonic() > deadline:
                 raise CliError(f"Not within {seconds:.0f} seconds: {what}; see the log above")
-            self._stop.wait(LOOK_SECONDS)
+            time.sleep(LOOK_SECONDS)
         return False
 
     def run(self) -> None:
         """Look after the processes until a signal comes; raises like `wait_for`."""
-        while not self._stop.wait(LOOK_SECONDS):
+        while not self._is_stopping:
             self._look_after()
+            time.sleep(LOOK_SECONDS)
 
     def _look_after(self) -> None:
         for child in self._children:
@@ -80,7 +81,7 @@ class Supervisor:
                 continue
             ended = f"{child.name} ended with {_words(status)}"
             if status == EX_CONFIG:
-                raise CliError(f"{ended}: its settings are wrong; see its message above")
+                raise CliError(f"{ended}, its settings are wrong: {child.last_words}")
             if self._exit_on_crash:
                 raise CliError(f"{ended}; stopping, because of --exit-on-crash")
             self._say(f"{ended}; it starts again in {child.back_off():.0f} s")

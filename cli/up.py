@@ -5,14 +5,15 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
 from cli.child import Child
-from cli.instance import Instance, check_port, free_port
+from cli.instance import Instance, check_port
+from cli.ports import free_port
 from cli.supervisor import Supervisor
 from shared.database import create_database_engine
 from shared.health import check_broker
@@ -63,7 +64,7 @@ class Up:
         Yields:
             False if a signal came before it was ready.
         """
-        with self._instance.locked():
+        with self._instance.locked(self.url):
             check_port(self._host, self._port)
             self._instance = self._instance.with_free_port()
             self.supervisor.heed_signals()
@@ -138,12 +139,19 @@ class Up:
     def _show(self, name: str, line: str) -> None:
         colour = COLOURS.get(name, "white")
         prefix = f"[{colour}]{name:<9}[/{colour}]│ "
-        self._console.print(prefix + escape(line), highlight=False, soft_wrap=True)
+        # Once nobody reads what is shown, rich falls silent and asks to end. Stay: the services'
+        # output must be drained, and the work goes on.
+        with suppress(SystemExit):
+            self._console.print(prefix + escape(line), highlight=False, soft_wrap=True)
+
+
+# A proxy that the environment names does not lead back to this machine.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=6) as answer:  # noqa: S310  (our own address)
+        with _DIRECT.open(url, timeout=6) as answer:
             return bool(answer.status == 200)  # noqa: PLR2004
     except (urllib.error.URLError, OSError):
         return False

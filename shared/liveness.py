@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import bootsteps
 
-from shared.health import check_broker
+from shared.health import NotReadyError, check_broker
 
 BEAT_SECONDS = 1.0
 STALE_SECONDS = 60.0
@@ -13,6 +13,7 @@ STALE_SECONDS = 60.0
 up to 30 seconds between two attempts to reconnect."""
 
 _turned_at = time.monotonic()
+_has_started = False
 
 
 class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
@@ -22,8 +23,16 @@ class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no typ
 
     def start(self, consumer: Any) -> None:
         """Begin to beat."""
+        global _has_started  # noqa: PLW0603  (one consumer per process)
+        _has_started = True
         _beat()
         consumer.timer.call_repeatedly(BEAT_SECONDS, _beat)
+
+
+def check_consumer() -> None:
+    """Raise until the consumer has begun; its pool runs by then."""
+    if not _has_started:
+        raise NotReadyError("the worker does not consume yet")
 
 
 def _beat() -> None:

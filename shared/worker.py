@@ -22,7 +22,7 @@ from shared.contracts.tasks import TimeLimits
 from shared.database import create_database_engine
 from shared.handover import GracefulStop, hand_over_when_told
 from shared.health import Check, HealthServer, check_broker, check_database, check_storage
-from shared.liveness import Liveness, Pulse
+from shared.liveness import Liveness, Pulse, check_consumer
 from shared.logging import configure_logging
 from shared.settings import Settings
 from shared.storage import Storage
@@ -219,6 +219,7 @@ def worker_checks(settings: Settings) -> dict[str, Check]:
         "database": lambda: check_database(engine),
         "broker": lambda: check_broker(settings.redis_url),
         "storage": lambda: check_storage(storage_url),
+        "consumer": check_consumer,
     }
 
 

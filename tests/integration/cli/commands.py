@@ -11,12 +11,16 @@ from tests.processes import ROOT, children_of
 from tests.servers import wait_until
 
 READY_SECONDS = 60
+PROCESSES = 6
 
 
 def environment(**changes: str) -> dict[str, str]:
     """The tests' environment without settings of Bulkhead's, and with these."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BULKHEAD_")}
-    return {**kept, "NO_COLOR": "1", "COLUMNS": "200", "PYTHONPATH": str(ROOT), **changes}
+    # A proxy is for other machines: that nobody listens there must not matter.
+    proxy = {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+    own = {"NO_COLOR": "1", "COLUMNS": "200", "PYTHONPATH": str(ROOT)}
+    return {**kept, **proxy, **own, **changes}
 
 
 def bulkhead(
@@ -73,6 +77,15 @@ class UpProcess:
             found += new
             new = [child for pid in new for child in children_of(pid)]
         return found[1:]
+
+    def whole_family(self) -> list[int]:
+        """Its processes, once the broker, four services and the exporter's own child are there."""
+
+        def all_of_them() -> list[int]:
+            found = self.family()
+            return found if len(found) >= PROCESSES else []
+
+        return wait_until(all_of_them, seconds=READY_SECONDS, what="every process is there")
 
     def child(self, name: str) -> int:
         """The process that runs a service."""

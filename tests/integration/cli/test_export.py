@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from cli.client import Gateway
+from cli.download import download
 from cli.errors import CliError
 from tests.integration.cli.commands import UpProcess, bulkhead
+from tests.integration.cli.relay import Relay
 from tests.servers import free_port
 
 JANUARY = ("--from", "2024-01-01", "--to", "2024-01-31")
@@ -70,11 +72,29 @@ def test_a_content_that_is_another_is_not_kept(up: UpProcess, tmp_path: Path) ->
     name = json.loads(done.stdout)["file_name"]
     target = tmp_path / "again.xlsx"
     with (
-        Gateway(up.url, None, "en") as gateway,
+        Gateway(up.url, "", "en") as gateway,
         pytest.raises(CliError, match="not what was exported"),
     ):
-        gateway.download(name, target, "0" * 64, lambda _: None)
+        download(gateway, name, target, "0" * 64, lambda _: None)
     assert not target.exists()
+    assert not target.with_name("again.xlsx.part").exists()
+
+
+def test_a_download_is_taken_up_where_it_broke(up: UpProcess, tmp_path: Path) -> None:
+    done = bulkhead("export", "work-logs", "--from", "2024-01-01", "--to", "2024-12-31",
+                    "--url", up.url, "-o", tmp_path, "--json")  # fmt: skip
+    facts = json.loads(done.stdout)
+    assert facts["size"] > 300_000
+    relay = Relay(up.url)
+    relay.cut_answers_after(100_000, 50_000, 0)
+    target = tmp_path / "again.xlsx"
+    reported: list[int] = []
+    with Gateway(relay.url, "", "en") as gateway:
+        download(gateway, facts["file_name"], target, facts["sha256"], reported.append)
+    relay.close()
+    assert relay.cuts == 3
+    assert reported == sorted(reported)
+    assert target.read_bytes() == Path(facts["path"]).read_bytes()
     assert not target.with_name("again.xlsx.part").exists()
 
 
@@ -86,15 +106,19 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     listed = bulkhead("keys", "list", "--json", *folder)
     assert key["key"] not in listed.stdout
     assert [each["id"] for each in json.loads(listed.stdout)] == [key["id"]]
-    assert bulkhead("keys", "revoke", key["id"], *folder).returncode == 0
+    assert "is revoked" in bulkhead("keys", "revoke", key["id"], *folder).stdout
     again = bulkhead("keys", "revoke", key["id"], *folder)
     assert again.returncode == 1
     assert "no key" in again.stderr
     assert "bhk_" in bulkhead("keys", "create", "other", *folder).stdout
 
 
-def test_the_demo_ends_with_the_path_of_a_month(tmp_path: Path) -> None:
-    done = bulkhead("demo", "--once", "--data-dir", tmp_path / "data", "--port", str(free_port()))
+def test_the_demo_ends_with_the_path_of_a_month(up: UpProcess, tmp_path: Path) -> None:
+    taken = ("demo", "--data-dir", tmp_path / "data", "--port", up.url.rpartition(":")[2])
+    refused = bulkhead(*taken)
+    assert refused.returncode == 1
+    assert "make demo" in refused.stderr
+    done = bulkhead(*taken, "--once")
     assert done.returncode == 0, done.stdout + done.stderr
     path = Path(done.stdout.splitlines()[-1])
     assert path.name.startswith("work_logs_2024-01-01_2024-01-31_")

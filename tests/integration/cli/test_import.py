@@ -1,5 +1,7 @@
 """`bulkhead import`, `sample-data` and `migrate`: all of a file, or nothing of it."""
 
+import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from tests.integration.cli.commands import bulkhead
 EMPLOYEES = ",".join(EMPLOYEE_FIELDS)
 WORK_LOGS = ",".join(WORK_LOG_FIELDS)
 GOOD = "e1,2024-02-29,内容,completed,,,5,,,2024-02-29T08:00:00+08:00"
+
+SAMPLE_DIGEST = "35f88d82753d0858624e48e94c746e99fa6043fd51b6ea55ae20b446551c8b88"
 
 
 @pytest.fixture
@@ -49,6 +53,14 @@ def test_employees_are_inserted_or_updated(engine: Engine, tmp_path: Path) -> No
     with read(engine) as connection:
         rows = connection.execute(text("SELECT * FROM employees ORDER BY employee_id")).all()
     assert [tuple(row) for row in rows] == [("e1", "Anna", "Lead"), ("e2", "王伟", "Ops\nNight")]
+
+
+def test_the_last_of_an_employees_lines_holds(engine: Engine, tmp_path: Path) -> None:
+    path = write(tmp_path, f"{EMPLOYEES}\ne1,Ann,Dev\ne1,Anna,Lead\n")
+    assert import_employees(engine, path, lambda _: None) == 2
+    with read(engine) as connection:
+        rows = connection.execute(text("SELECT * FROM employees")).all()
+    assert [tuple(row) for row in rows] == [("e1", "Anna", "Lead")]
 
 
 def test_work_logs_are_appended_in_the_files_order(engine: Engine, tmp_path: Path) -> None:
@@ -124,7 +136,12 @@ def test_a_bad_line_changes_nothing_and_is_named(
         ("employee_id,employee_name\n", "the header lacks position"),
         (f"{EMPLOYEES},more\n", "the header should be"),
         (f"{EMPLOYEES},position\n", "the header should be"),
-        (EMPLOYEES.encode() + b"\ne1,\xff\xfe,x\n", "not UTF-8"),
+        (EMPLOYEES.encode() + b"\ne1,\xe4\xbd,x\n", "line 2: not UTF-8"),
+        (
+            "\n".join([EMPLOYEES, *["e1,王,x"] * 9000, ""]).encode() + b"\xff",
+            "line 9002: not UTF-8",
+        ),
+        (f"{EMPLOYEES}\ne1,Ann,x\n".encode("utf-16"), "line 1: not UTF-8"),
     ],
 )
 def test_a_bad_file_changes_nothing(
@@ -150,6 +167,11 @@ def test_sample_data_is_the_same_every_time() -> None:
     assert any(not text.isascii() for text in texts)
     nulls = sum(row["problems_encountered"] is None for row in first)
     assert 0 < nulls < 500
+
+
+def test_sample_data_is_the_same_on_every_machine() -> None:
+    rows = json.dumps(list(work_logs(1000)), default=str).encode()
+    assert hashlib.sha256(rows).hexdigest() == SAMPLE_DIGEST
 
 
 def test_sample_data_is_not_loaded_twice(engine: Engine) -> None:

@@ -82,6 +82,9 @@ class Up:
         environment.setdefault("BULKHEAD_LOG_FORMAT", "console" if sys.stdout.isatty() else "json")
         environment["BULKHEAD_GATEWAY_HOST"] = self._host
         environment["BULKHEAD_GATEWAY_PORT"] = str(self._port)
+        # On one machine a webhook is often on it too.
+        environment.setdefault("BULKHEAD_NOTIFIER_ALLOW_PRIVATE_WEBHOOKS", "true")
+        environment.setdefault("BULKHEAD_NOTIFIER_PUBLIC_URL", self.url)
         self._health["gateway"] = self.url
         for name in WORKERS:
             variable = f"BULKHEAD_{name.upper()}_HEALTH_PORT"

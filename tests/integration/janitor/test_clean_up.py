@@ -189,7 +189,7 @@ def test_orphans_go_only_when_they_cannot_be_wanted(
         f"{running.task_id}/1.xlsx",
         "strange/file.txt",
     ]
-    unwanted = [f"{task_id}/0.xlsx", f".scratch/{task_id}/1/x", f"{mine}/0.csv"]
+    unwanted = [f"{task_id}/0.xlsx", f".scratch/{task_id}/1/x", f"{running.task_id}/0.csv"]
     recent, old = f"{'1' * 32}/1.xlsx", f"{'2' * 32}/1.xlsx"
     for key in (*wanted[1:], *unwanted, recent, old):
         path = storage.root / key

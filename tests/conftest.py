@@ -1,5 +1,6 @@
 """Servers, databases and folders; each test has its own."""
 
+import signal
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,6 +14,12 @@ from shared.migrations import Schema, migrate
 from shared.tasks.store import TaskStore
 from tests.servers import PostgresServer, RedisServer
 from tests.stack import Stack
+
+
+def pytest_configure() -> None:
+    """Let tests send Ctrl-C also where a shell has started them in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ class Relay:
             threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
 
     def _pass_on(self, client: socket.socket) -> None:
-        with client, socket.create_connection(self._server) as server:
+        with suppress(OSError), client, socket.create_connection(self._server) as server:
             threading.Thread(target=self._requests, args=(client, server), daemon=True).start()
             left = self._cut_after.pop(0) if self._cut_after else None
             while chunk := _receive(server):
@@ -65,8 +65,9 @@ class Relay:
                 _shut_down(each)
 
     def _requests(self, client: socket.socket, server: socket.socket) -> None:
-        while chunk := _receive(client):
-            server.sendall(chunk)
+        with suppress(OSError):  # the server may be gone first
+            while chunk := _receive(client):
+                server.sendall(chunk)
         _shut_down(server)
 
 

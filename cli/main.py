@@ -75,9 +75,19 @@ def up_command(
     exit_on_crash: Annotated[
         bool, typer.Option("--exit-on-crash", help="End when a service crashes; do not restart it.")
     ] = False,
+    flower: Annotated[
+        bool, typer.Option("--flower", help="Run Flower too, on this machine only.")
+    ] = False,
+    flower_port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 5555,
 ) -> None:
     """Run everything on this machine: broker, gateway, exporter, notifier, janitor."""
-    up(host, port, data_dir, exit_on_crash=exit_on_crash)
+    up(
+        host,
+        port,
+        data_dir,
+        exit_on_crash=exit_on_crash,
+        flower_port=flower_port if flower else None,
+    )
 
 
 @app.command("demo", hidden=True)

@@ -140,7 +140,7 @@ def submit_notification(
     return submission.submit(parameters, "notification_submitted")
 
 
-@router.put("/recipients/{user_id}")
+@router.put("/recipients/{user_id:path}")
 def put_recipient(
     user_id: UserIdInPath, body: RecipientRequest, owner: Owner, clients: ClientsOf
 ) -> RecipientAnswer:
@@ -151,7 +151,7 @@ def put_recipient(
     return _answer(saved)
 
 
-@router.get("/recipients/{user_id}")
+@router.get("/recipients/{user_id:path}")
 def get_recipient(user_id: UserIdInPath, owner: Owner, clients: ClientsOf) -> RecipientAnswer:
     """Say where a user is reached."""
     found = load_recipient(clients.engine, owner, user_id)
@@ -160,14 +160,14 @@ def get_recipient(user_id: UserIdInPath, owner: Owner, clients: ClientsOf) -> Re
     return _answer(found)
 
 
-@router.delete("/recipients/{user_id}", status_code=204)
+@router.delete("/recipients/{user_id:path}", status_code=204)
 def delete_recipient(user_id: UserIdInPath, owner: Owner, clients: ClientsOf) -> None:
     """Forget where a user is reached."""
     if not remove_recipient(clients.engine, owner, user_id):
         raise _not_registered(user_id)
 
 
-@router.get("/inbox/{user_id}")
+@router.get("/inbox/{user_id:path}")
 def get_inbox(
     user_id: UserIdInPath,
     owner: Owner,
@@ -196,7 +196,7 @@ def get_inbox(
     )
 
 
-@router.post("/inbox/{user_id}/read")
+@router.post("/inbox/{user_id:path}/read")
 def read_inbox(
     user_id: UserIdInPath, owner: Owner, clients: ClientsOf, body: ReadRequest | None = None
 ) -> ReadAnswer:

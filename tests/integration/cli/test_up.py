@@ -199,7 +199,7 @@ def test_flower_shows_the_workers_and_what_each_bell_led_to(
             return ""
 
     wait_until(
-        lambda: all(f"{name}-" in ask("workers") for name in SERVICES[1:]),
+        lambda: all(f"{name}-" in ask("workers?refresh=true") for name in SERVICES[1:]),
         seconds=30,
         what="Flower knows the workers",
     )

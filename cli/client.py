@@ -76,6 +76,28 @@ class Gateway:
         options = {"json": body, "headers": headers}
         return str(self._ask("POST", path, "task_id", must_listen=True, **options)["task_id"])
 
+    def ask(self, method: str, path: str, member: str, **options: Any) -> dict[str, Any]:
+        """Ask for something that is there at once, and give the answer.
+
+        Args:
+            method: of HTTP.
+            path: below the gateway's address.
+            member: one that the answer has.
+            **options: `json` and `params`, as httpx takes them.
+
+        Raises:
+            CliError: refused, or nobody answers.
+        """
+        return self._ask(method, path, member, must_listen=True, **options)
+
+    def forget(self, path: str) -> None:
+        """Delete something; raises like `ask`."""
+        try:
+            with _away_if_unheard():
+                self._check(self._client.delete(path))
+        except AwayError as error:
+            raise self.unreachable(error) from error
+
     def follow(self, task_id: str) -> Iterator[dict[str, Any]]:
         """Give a task's answers, several a second, the last one when it is over."""
         while True:

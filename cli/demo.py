@@ -13,7 +13,7 @@ from cli.errors import CliError
 from cli.export import export_work_logs, open_gateway, print_result
 from cli.instance import Instance
 from cli.ports import free_port, is_free
-from cli.sample_data import count_work_logs, load
+from cli.sample_data import count_work_logs, load, register_user
 from cli.source import open_source
 from cli.up import Up
 
@@ -66,6 +66,7 @@ def _export_a_month(instance: Instance, url: str, console: Console) -> tuple[Pat
     if not count_work_logs(source):
         console.print(f"Loading {ROWS:,} sample work logs...", highlight=False)
         load(source, ROWS, append=False, report=lambda _: None)
+        register_user(instance.settings)
     console.print("Exporting January 2024 to xlsx:", highlight=False)
     folder = instance.settings.data_dir / "downloads"
     with open_gateway(url) as gateway:

@@ -13,14 +13,16 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli import ask
 from cli.demo import demo
 from cli.errors import CliError, Status
 from cli.export import export_work_logs, open_gateway, print_result
 from cli.import_csv import import_employees, import_work_logs
 from cli.instance import Instance
 from cli.keys import keys
-from cli.options import AsJson, DataDir
-from cli.sample_data import EMPLOYEE_COUNT, load
+from cli.options import AsJson, DataDir, Url
+from cli.sample_data import EMPLOYEE_COUNT, load, register_user
+from cli.schedule import schedule
 from cli.source import open_source
 from cli.up import up
 from shared.contracts.tasks import ExportFormat
@@ -36,6 +38,10 @@ app = typer.Typer(
 export_app = typer.Typer(no_args_is_help=True, help="Export data through a gateway.")
 app.add_typer(export_app, name="export")
 app.add_typer(keys, name="keys")
+app.add_typer(ask.recipients, name="recipients")
+app.add_typer(schedule, name="schedule")
+for command in (ask.notify, ask.cleanup, ask.tasks, ask.cancel):
+    app.command()(command)
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port of the gateway.")]
@@ -69,9 +75,19 @@ def up_command(
     exit_on_crash: Annotated[
         bool, typer.Option("--exit-on-crash", help="End when a service crashes; do not restart it.")
     ] = False,
+    flower: Annotated[
+        bool, typer.Option("--flower", help="Run Flower too, on this machine only.")
+    ] = False,
+    flower_port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 5555,
 ) -> None:
     """Run everything on this machine: broker, gateway, exporter, notifier, janitor."""
-    up(host, port, data_dir, exit_on_crash=exit_on_crash)
+    up(
+        host,
+        port,
+        data_dir,
+        exit_on_crash=exit_on_crash,
+        flower_port=flower_port if flower else None,
+    )
 
 
 @app.command("demo", hidden=True)
@@ -102,10 +118,7 @@ def export_command(
     export_format: Annotated[
         ExportFormat, typer.Option("--format", help="Format of the file.")
     ] = ExportFormat.XLSX,
-    url: Annotated[
-        str | None,
-        typer.Option(help="The gateway; default: BULKHEAD_URL, else http://127.0.0.1:8000."),
-    ] = None,
+    url: Url = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the file.")] = Path(),
     as_json: AsJson = False,
 ) -> None:
@@ -132,7 +145,9 @@ def sample_data_command(
     ] = False,
 ) -> None:
     """Fill the source with work logs of 2024: the same ones every time."""
-    source = open_source(Instance.open(data_dir).settings)
+    settings = Instance.open(data_dir).settings
+    source = open_source(settings)
+    register_user(settings)
     with Progress(console=Console(stderr=True)) as progress:
         bar = progress.add_task("sample data", total=rows)
         load(source, rows, append=append, report=lambda n: progress.update(bar, completed=n))

@@ -10,13 +10,19 @@ from sqlalchemy import Engine, func, insert, select
 
 from cli.errors import CliError
 from cli.source import EMPLOYEES, WORK_LOGS
-from shared.database import insert_or, read
+from shared.api_keys import LOCAL
+from shared.database import create_database_engine, insert_or, read
+from shared.migrations import Schema, migrate
+from shared.recipients import load_recipient, save_recipient
+from shared.settings import Settings
 
 FIRST_DAY = date(2024, 1, 1)
 DAYS = 366
 EMPLOYEE_COUNT = 240
 BATCH_ROWS = 5000
 SEED = 20240101
+SAMPLE_USER = "user_001"
+SAMPLE_ADDRESS = "user_001@example.com"
 
 SURNAMES = tuple("王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗")
 GIVEN_NAMES = (*"伟芳娜敏静丽强磊洋艳勇军杰娟涛明超", "秀英", "建国", "子涵")
@@ -117,6 +123,14 @@ def count_work_logs(engine: Engine) -> int:
     """Count what the source holds."""
     with read(engine) as connection:
         return connection.execute(select(func.count()).select_from(WORK_LOGS)).scalar_one()
+
+
+def register_user(settings: Settings) -> None:
+    """Register the user of the documented notification, unless somebody of that name is."""
+    engine = create_database_engine(settings.database_url, pool_size=0)
+    migrate(engine, Schema.TASKS)
+    if load_recipient(engine, LOCAL, SAMPLE_USER) is None:
+        save_recipient(engine, LOCAL, SAMPLE_USER, email=SAMPLE_ADDRESS, webhook_url=None)
 
 
 def load(engine: Engine, rows: int, *, append: bool, report: Report) -> None:

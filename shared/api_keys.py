@@ -15,6 +15,8 @@ from shared.database import DatabaseNow, read
 from shared.tasks.models import API_KEYS
 
 PREFIX = "bhk_"
+LOCAL = "local"
+"""The owner of everything, where there are no keys."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from sqlalchemy import (
     event,
     literal,
     make_url,
+    select,
+    type_coerce,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
@@ -106,6 +108,14 @@ def is_disconnect(error: BaseException) -> bool:
     return isinstance(error, UNAVAILABLE) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     )
+
+
+def now(connection: Connection) -> datetime:
+    """Ask the database what time it is; aware, in UTC."""
+    told: datetime = connection.execute(
+        select(type_coerce(DatabaseNow(), UtcDateTime))
+    ).scalar_one()
+    return told
 
 
 def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:

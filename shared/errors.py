@@ -60,6 +60,36 @@ class StorageUnavailableError(RetryableError):
     code = "storage_unavailable"
 
 
+class DeliveryUnavailableError(RetryableError):
+    """A mail server or a webhook does not answer, or asks to come again later."""
+
+    code = "delivery_unavailable"
+
+
+class RecipientUnknownError(BulkheadError):
+    """The user is not registered, or not for this channel."""
+
+    code = "recipient_unknown"
+
+
+class DeliveryRefusedError(BulkheadError):
+    """The mail server or the webhook refuses this recipient or this message for good."""
+
+    code = "delivery_refused"
+
+
+class ChannelMisconfiguredError(BulkheadError):
+    """The channel's own settings are wrong: login, encryption, certificate."""
+
+    code = "channel_misconfigured"
+
+
+class WebhookForbiddenError(BulkheadError):
+    """The webhook's address is inside our own network."""
+
+    code = "webhook_forbidden"
+
+
 class SourceSchemaError(BulkheadError):
     """The application's database has no such view, or the view lacks a column."""
 

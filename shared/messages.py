@@ -17,6 +17,16 @@ MESSAGES: dict[str, dict[Language, str]] = {
         ZH: "导出任务已提交，请使用 task_id 查询进度",
         EN: "The export has been submitted; ask for its progress with task_id",
     },
+    "notification_submitted": {
+        ZH: "通知任务已提交，请使用 task_id 查询进度",
+        EN: "The notification has been submitted; ask for its progress with task_id",
+    },
+    "clean_up_submitted": {
+        ZH: "清理任务已提交，请使用 task_id 查询进度",
+        EN: "The clean-up has been submitted; ask for its progress with task_id",
+    },
+    "delivering": {ZH: "正在发送通知...", EN: "Delivering the notification..."},
+    "removing": {ZH: "正在清理文件... ({removed})", EN: "Removing files... ({removed})"},
     "querying": {ZH: "正在查询数据...", EN: "Querying the data..."},
     "writing": {
         ZH: "正在写入 {format} 文件... ({written}/{total})",
@@ -32,6 +42,29 @@ MESSAGES: dict[str, dict[Language, str]] = {
     "cancelling": {ZH: "正在取消任务...", EN: "The task is being cancelled..."},
     # Why a task failed
     "cancelled": {ZH: "任务已取消", EN: "The task was cancelled"},
+    "channel_misconfigured": {
+        ZH: "通知渠道 {channel} 的设置有误（{reason}）；请联系管理员",
+        EN: "The channel {channel} is set up wrongly ({reason}); ask your administrator",
+    },
+    "delivery_refused": {
+        ZH: "对方拒绝接收（{reason}）；请检查 PUT /api/recipients/{user_id} 登记的地址",
+        EN: "It was refused ({reason}); "
+        "check the address that PUT /api/recipients/{user_id} registered",
+    },
+    "delivery_unavailable": {
+        ZH: "多次重试后仍无法送达（{reason}）；请稍后重新提交",
+        EN: "It could not be delivered, also after several tries ({reason}); submit it again later",
+    },
+    "recipient_unknown": {
+        ZH: "用户 {user_id} 没有登记 {channel} 地址；请先调用 PUT /api/recipients/{user_id}",
+        EN: "No {channel} address is known of {user_id}; register one with "
+        "PUT /api/recipients/{user_id}",
+    },
+    "webhook_forbidden": {
+        ZH: "webhook 地址指向内部网络，已拒绝；请在 PUT /api/recipients/{user_id} 登记公网地址",
+        EN: "The webhook's address is inside our own network; register another with "
+        "PUT /api/recipients/{user_id}",
+    },
     "internal_error": {
         ZH: "内部错误，已记录到日志；请联系管理员并提供 task_id",
         EN: "An internal error, noted in the log; give the task_id to your administrator",
@@ -99,6 +132,10 @@ MESSAGES: dict[str, dict[Language, str]] = {
         ZH: "任务数据库暂时不可用；请稍后重试",
         EN: "The task database does not answer; try again later",
     },
+    "recipient_not_registered": {
+        ZH: "没有登记此用户；请先调用 PUT /api/recipients/{user_id}",
+        EN: "This user is not registered; PUT /api/recipients/{user_id} does it",
+    },
     "file_expired": {
         ZH: "文件已过期并被清理；请重新导出",
         EN: "The file has expired and is gone; export it again",
@@ -161,6 +198,22 @@ MESSAGES: dict[str, dict[Language, str]] = {
     "id_malformed": {
         ZH: "第 {place} 个编号应为 1 到 {longest} 个字符，且不含控制字符",
         EN: "Id {place} should have 1 to {longest} characters, and no control characters",
+    },
+    "address_malformed": {
+        ZH: "不是有效的邮箱地址：{reason}",
+        EN: "This is no mail address: {reason}",
+    },
+    "url_malformed": {
+        ZH: "应为 http 或 https 地址，最多 {longest} 个字符",
+        EN: "This should be an http or https address of at most {longest} characters",
+    },
+    "user_id_malformed": {
+        ZH: "应为 1 到 {longest} 个字符，且不含控制字符",
+        EN: "This should have 1 to {longest} characters, and no control characters",
+    },
+    "message_malformed": {
+        ZH: "应为 1 到 {longest} 个字符的文本",
+        EN: "This should be a text of 1 to {longest} characters",
     },
     "ids_empty": {
         ZH: "列表为空；导出全部员工时请省略此字段",

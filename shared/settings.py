@@ -58,6 +58,9 @@ class Settings(BaseSettings):
         default="",
         description="Where finished files live: file:///path; empty: files/ in the data folder.",
     )
+    file_retention_days: int = Field(
+        default=7, ge=0, description="How long the scheduled clean-up leaves export files alone."
+    )
     timezone: str = Field(
         default="Asia/Shanghai",
         description="IANA time zone of created_at, in answers and in files.",

@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -21,6 +22,7 @@ from shared.errors import StorageFullError, StorageReadOnlyError, StorageUnavail
 SCRATCH = ".scratch"
 CHUNK = 1024 * 1024
 """Bytes read from storage at once."""
+LISTED_AT_ONCE = 500
 
 
 class Storage:
@@ -98,6 +100,16 @@ class Storage:
         """Remove a file, also when it is gone already."""
         with storage_errors(), suppress(FileNotFoundError):
             self._store.delete(key)
+
+    def list(self) -> Iterator[list[tuple[str, datetime]]]:
+        """List everything that is stored, scratch included, in batches of `(key, modified at)`.
+
+        Raises:
+            StorageUnavailableError: it cannot be listed.
+        """
+        with storage_errors():
+            for batch in self._store.list(chunk_size=LISTED_AT_ONCE):
+                yield [(each["path"], each["last_modified"]) for each in batch]
 
     def check(self) -> None:
         """Write and remove a small file.

@@ -42,6 +42,9 @@ class WorkerSettings(Settings):
     queues: str = Field(
         default="", description="Queues to consume, separated by commas; empty: all of the service."
     )
+    task_events: bool = Field(
+        default=False, description="Tell Flower of each bell and of the worker's life."
+    )
     concurrency: int = Field(default=1, ge=1, description="Tasks at once in one worker.")
     health_host: str = Field(default="127.0.0.1", description="Where health is served.")
     health_port: int = Field(default=0, ge=0, le=65535, description="0 takes a free port.")
@@ -80,12 +83,14 @@ def create_worker(
         loop: makes what goes on beside the consumer, if anything does.
     """
     app = Celery(f"bulkhead.{settings.service}", broker=settings.redis_url, set_as_current=False)
-    app.conf.update(_celery_settings(queues))
+    app.conf.update(_celery_settings(queues), worker_send_task_events=settings.task_events)
     process = WorkerProcess(settings, build, limits)
 
     @app.task(name=BELL)
-    def hear(message: dict[str, Any]) -> None:
-        process.runner().hear(Queue(message["queue"]))
+    def hear(message: dict[str, Any]) -> str | None:
+        # What Flower shows of a bell: the task that it led to.
+        claim = process.runner().hear(Queue(message["queue"]))
+        return f"{claim.kind} {claim.task_id}" if claim else None
 
     app.steps["consumer"].add(Pulse)
     _connect_signals(settings, process, loop)
@@ -236,9 +241,9 @@ def run_worker(app: Celery, settings: WorkerSettings) -> None:
             f"--concurrency={settings.concurrency}",
             f"--loglevel={settings.log_level}",
             f"--hostname={settings.service}-{os.getpid()}@{socket.gethostname()}",
-            # Less traffic; nothing here asks a worker through the broker.
+            # Less traffic; nothing here asks a worker through the broker, unless Flower does.
             "--without-gossip",
             "--without-mingle",
-            "--without-heartbeat",
+            *([] if settings.task_events else ["--without-heartbeat"]),
         ]
     )

@@ -40,6 +40,18 @@ class TaskAnswer(BaseModel):
     created_at: str
     started_at: str | None = None
     finished_at: str | None = None
+    notifications: list["NotificationAnswer"] | None = None
+
+
+class NotificationAnswer(BaseModel):
+    """How telling somebody of a task's end went."""
+
+    task_id: str
+    user_id: str
+    notification_type: str
+    status: Status
+    error: str | None = None
+    error_code: str | None = None
 
 
 class TaskList(BaseModel):
@@ -81,9 +93,7 @@ def task_answer(task: TaskRecord, language: Language, zone: ZoneInfo) -> TaskAns
         status=task.status,
         progress=task.progress,
         result=_result(task, language),
-        error=say(task.error_code or "internal_error", language, task.error_arguments)
-        if has_failed
-        else None,
+        error=_error(task, language) if has_failed else None,
         error_code=task.error_code if has_failed else None,
         state=task.state,
         kind=task.kind,
@@ -92,6 +102,19 @@ def task_answer(task: TaskRecord, language: Language, zone: ZoneInfo) -> TaskAns
         created_at=local_text(task.created_at, zone),
         started_at=task.started_at and local_text(task.started_at, zone),
         finished_at=task.finished_at and local_text(task.finished_at, zone),
+    )
+
+
+def notification_answer(task: TaskRecord, language: Language) -> NotificationAnswer:
+    """Show a notification as a part of the task that it follows from."""
+    has_failed = task.status is Status.FAILED
+    return NotificationAnswer(
+        task_id=task.id,
+        user_id=task.parameters["user_id"],
+        notification_type=task.parameters["channel"],
+        status=task.status,
+        error=_error(task, language) if has_failed else None,
+        error_code=task.error_code if has_failed else None,
     )
 
 
@@ -113,6 +136,10 @@ def download_url(name: str) -> str:
 def local_text(moment: datetime, zone: ZoneInfo) -> str:
     """Write an instant as documented: ISO 8601 in the service's time zone, without an offset."""
     return moment.astimezone(zone).replace(tzinfo=None).isoformat(timespec="seconds")
+
+
+def _error(task: TaskRecord, language: Language) -> str:
+    return say(task.error_code or "internal_error", language, task.error_arguments)
 
 
 def _result(task: TaskRecord, language: Language) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
-from services.gateway import downloads, exports, health, tasks
+from services.gateway import cleanups, downloads, exports, health, notifications, tasks
 from services.gateway.body_limit import BodyLimit
 from services.gateway.clients import Clients
 from services.gateway.documentation import add_documentation
@@ -34,7 +34,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         redoc_url=None,
         responses=PROBLEMS,
     )
-    for module in (exports, downloads, tasks, health):
+    for module in (exports, downloads, tasks, notifications, cleanups, health):
         app.include_router(module.router)
     add_documentation(app)
     add_problem_handlers(app)

@@ -4,20 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from services.gateway.answers import (
-    RETRY_SECONDS,
-    FileList,
-    Submitted,
-    file_answer,
-    submitted,
-)
+from services.gateway.answers import FileList, Submitted, file_answer
 from services.gateway.clients import ClientsOf, LanguageOf
 from services.gateway.cursors import after_file, read_file
 from services.gateway.idempotency import Idempotency
 from services.gateway.principal import Owner
 from services.gateway.requests import ExportRequest
-from shared.bell import queues_to_ring
-from shared.contracts.tasks import WorkLogsExport
+from services.gateway.submission import Submission
 from shared.database import read
 from shared.tasks.queries import list_files
 
@@ -37,16 +30,8 @@ def submit_export(
     idempotency: Idempotency,
 ) -> Submitted:
     """Ask for an export of work logs; answers at once with the id of its task."""
-    task_id = clients.store.submit(
-        body.parameters(language), owner=owner, priority=body.priority, idempotency=idempotency
-    )
-    # Only now that the row is committed. A broker that is away costs nothing: the janitor rings.
-    clients.bell.ring(*queues_to_ring(WorkLogsExport.queue, body.priority))
-    answer = submitted(task_id, "export_submitted", language)
-    response.headers["Location"] = answer.status_url
-    response.headers["Retry-After"] = RETRY_SECONDS
-    response.headers["Content-Language"] = language.value
-    return answer
+    submission = Submission(owner, clients, language, idempotency, response)
+    return submission.submit(body.parameters(language), "export_submitted", body.priority)
 
 
 @router.get("/exports")

@@ -20,8 +20,8 @@ async def _idempotency(
     if not _KEY.fullmatch(idempotency_key):
         raise ProblemError(422, "idempotency_key_malformed", field="Idempotency-Key")
     body = await request.body()  # read already: this gives it again
-    parsed = json.loads(body) if body else {}
-    return IdempotencyKey.for_body(request.url.path, idempotency_key, parsed)
+    meaning = {"body": json.loads(body) if body else None, "query": dict(request.query_params)}
+    return IdempotencyKey.for_body(request.url.path, idempotency_key, meaning)
 
 
 Idempotency = Annotated[IdempotencyKey | None, Depends(_idempotency)]

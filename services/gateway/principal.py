@@ -8,10 +8,7 @@ from fastapi.security.utils import get_authorization_scheme_param
 from services.gateway.clients import ClientsOf
 from services.gateway.problems import ProblemError
 from services.gateway.settings import is_loopback
-from shared.api_keys import find_owner, has_keys
-
-LOCAL = "local"
-"""The owner of everything, where there are no keys."""
+from shared.api_keys import LOCAL, find_owner, has_keys
 
 
 def _principal(request: Request, clients: ClientsOf) -> str:

@@ -11,6 +11,8 @@ from shared.contracts.languages import Language
 from shared.contracts.tasks import (
     DEFAULT_PRIORITY,
     HIGHEST_PRIORITY,
+    Addressee,
+    Channel,
     ExportFormat,
     WorkLogsExport,
 )
@@ -35,6 +37,29 @@ def _parse_day(value: Any) -> date:
 
 Day = Annotated[date, BeforeValidator(_parse_day, json_schema_input_type=date)]
 """A calendar date: only `YYYY-MM-DD`, as a text."""
+
+
+def _parse_user_id(value: Any) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_EMPLOYEE_ID:
+        raise invalid("user_id_malformed", longest=LONGEST_EMPLOYEE_ID)
+    if _NOT_IN_AN_ID.search(value):
+        raise invalid("user_id_malformed", longest=LONGEST_EMPLOYEE_ID)
+    return value
+
+
+UserId = Annotated[str, BeforeValidator(_parse_user_id, json_schema_input_type=str)]
+"""An application's name for a user."""
+
+
+class NotifyRequest(BaseModel):
+    """Whom to tell, and how."""
+
+    user_id: UserId
+    notification_type: Channel = Channel.EMAIL
+
+    def addressee(self) -> Addressee:
+        """Give it as the task keeps it."""
+        return Addressee(user_id=self.user_id, channel=self.notification_type)
 
 
 class ExportRequest(BaseModel):
@@ -63,6 +88,9 @@ class ExportRequest(BaseModel):
     )
     export_format: ExportFormat = Field(
         default=ExportFormat.XLSX, description="The format of the file."
+    )
+    notify: NotifyRequest | None = Field(
+        default=None, description="Whom to tell when the export has ended."
     )
     priority: int = Field(
         default=DEFAULT_PRIORITY,
@@ -116,4 +144,5 @@ class ExportRequest(BaseModel):
             employee_ids=None if self.employee_ids is None else tuple(self.employee_ids),
             export_format=self.export_format,
             language=language,
+            notify=self.notify.addressee() if self.notify else None,
         )

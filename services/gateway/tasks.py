@@ -4,7 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from services.gateway.answers import RETRY_SECONDS, TaskAnswer, TaskList, task_answer
+from services.gateway.answers import (
+    RETRY_SECONDS,
+    TaskAnswer,
+    TaskList,
+    notification_answer,
+    task_answer,
+)
 from services.gateway.clients import Clients, ClientsOf, LanguageOf
 from services.gateway.cursors import TASK_ID, after_task, read_task
 from services.gateway.exports import Cursor, Limit
@@ -12,7 +18,7 @@ from services.gateway.principal import Owner
 from services.gateway.problems import ProblemError
 from shared.contracts.tasks import Status
 from shared.database import read
-from shared.tasks.queries import TaskRecord, find_task, list_tasks
+from shared.tasks.queries import TaskRecord, find_task, list_follow_ups, list_tasks
 from shared.tasks.store import Cancellation
 
 router = APIRouter(prefix="/api/tasks", tags=["tasks"])
@@ -54,7 +60,12 @@ def show(
         response.headers["Retry-After"] = RETRY_SECONDS
     response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Language"] = language.value
-    return task_answer(task, language, clients.settings.zone)
+    answer = task_answer(task, language, clients.settings.zone)
+    if task.parameters.get("notify"):
+        with read(clients.engine) as connection:
+            told = list_follow_ups(connection, task.id, owner)
+        answer.notifications = [notification_answer(each, language) for each in told]
+    return answer
 
 
 @router.delete("/{task_id}", status_code=202)

@@ -1,5 +1,6 @@
 """The sweep: what makes a lost worker, a lost bell or a lost broker a delay, and nothing worse."""
 
+from services.janitor.schedule import Scheduler
 from shared.bell import Bell
 from shared.contracts.queues import Queue
 from shared.database import read
@@ -17,12 +18,14 @@ class Sweep:
     Args:
         store: the task rows.
         bell: rings.
+        scheduler: inserts what is due by the clock.
         max_losses: workers a task may lose before it fails.
     """
 
-    def __init__(self, store: TaskStore, bell: Bell, max_losses: int) -> None:
+    def __init__(self, store: TaskStore, bell: Bell, scheduler: Scheduler, max_losses: int) -> None:
         self._store = store
         self._bell = bell
+        self._scheduler = scheduler
         self._max_losses = max_losses
 
     def once(self) -> bool:
@@ -32,6 +35,7 @@ class Sweep:
             sqlalchemy.exc.SQLAlchemyError: the database did not answer.
         """
         recovered = self._store.recover_lapsed(self._max_losses)
+        self._scheduler.run_due()
         with read(self._store.engine) as connection:
             due = count_due(connection)
         rung = [self._ring(queue, due.get(queue, 0)) for queue in Queue]

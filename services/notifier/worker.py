@@ -1,7 +1,12 @@
-"""Wires the notifier: its worker on the `notification` queue."""
+"""Wires the notifier: its settings, channels, handler and Celery app."""
 
+from services.notifier.channels import build_channels
+from services.notifier.notify import Notify
 from services.notifier.settings import NotifierSettings
+from services.notifier.wording import Writer
 from shared.contracts.queues import Queue
+from shared.contracts.tasks import Notification
+from shared.database import create_database_engine
 from shared.settings import read_settings
 from shared.tasks.runner import Handler
 from shared.worker import create_worker
@@ -10,8 +15,15 @@ settings = read_settings(NotifierSettings)
 
 
 def build() -> dict[str, Handler]:
-    """Make the handlers; no kind of task is the notifier's yet."""
-    return {}
+    """Make the handlers and their clients, in the process that runs tasks."""
+    engine = create_database_engine(settings.database_url, pool_size=settings.concurrency)
+    writer = Writer(settings.public_url, settings.file_retention_days)
+    return {Notification.kind: Notify(engine, build_channels(settings, engine), writer, settings)}
 
 
-app = create_worker(settings, queues=(Queue.NOTIFICATION,), build=build, limits={})
+app = create_worker(
+    settings,
+    queues=(Queue.NOTIFICATION,),
+    build=build,
+    limits={Notification.kind: Notification.limits},
+)

@@ -6,11 +6,17 @@ cannot be lost, nor told twice. The service that causes an event knows none of t
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.contracts.tasks import ExportResult, TaskParameters, WorkLogsExport
+from shared.contracts.tasks import (
+    ExportResult,
+    Notification,
+    TaskParameters,
+    Template,
+    WorkLogsExport,
+)
 
 
 class Event(BaseModel):
@@ -58,7 +64,42 @@ class FollowUp:
 FAILURES: dict[type[TaskParameters], type[ExportFailed]] = {WorkLogsExport: ExportFailed}
 """The event that a kind of task ends with when it fails, whoever finds that it has."""
 
-SUBSCRIPTIONS: dict[type[Event], tuple[Callable[[Event], list[FollowUp]], ...]] = {}
+
+def _tell_of_file(event: Event) -> list[FollowUp]:
+    assert isinstance(event, ExportFinished)  # noqa: S101  (as subscribed; for the type checker)
+    facts = event.result.model_dump(mode="json", exclude={"sha256", "status"})
+    return _tell(event.parameters, Template.EXPORT_FINISHED, facts)
+
+
+def _tell_of_failure(event: Event) -> list[FollowUp]:
+    assert isinstance(event, ExportFailed)  # noqa: S101
+    facts = {
+        "start_date": event.parameters.start_date.isoformat(),
+        "end_date": event.parameters.end_date.isoformat(),
+        "error_code": event.error_code,
+        "error_arguments": event.error_arguments,
+    }
+    return _tell(event.parameters, Template.EXPORT_FAILED, facts)
+
+
+def _tell(parameters: WorkLogsExport, template: Template, facts: dict[str, Any]) -> list[FollowUp]:
+    who = parameters.notify
+    if who is None:
+        return []
+    notification = Notification(
+        user_id=who.user_id,
+        channel=who.channel,
+        template=template,
+        facts=facts,
+        language=parameters.language,
+    )
+    return [FollowUp(notification, who.user_id, who.channel.value)]
+
+
+SUBSCRIPTIONS: dict[type[Event], tuple[Callable[[Event], list[FollowUp]], ...]] = {
+    ExportFinished: (_tell_of_file,),
+    ExportFailed: (_tell_of_failure,),
+}
 """Who hears which event: functions from an event to the tasks that follow from it."""
 
 

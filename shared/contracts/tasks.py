@@ -7,9 +7,9 @@ breaking change is a new kind, with both handlers alive until the old rows are g
 
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from shared.contracts.languages import Language
 from shared.contracts.queues import Queue
@@ -70,6 +70,23 @@ class ExportFormat(StrEnum):
     CSV = "csv"
 
 
+class Channel(StrEnum):
+    """Ways to tell somebody something; the notifier registers one sender for each."""
+
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+    INBOX = "inbox"
+
+
+class Addressee(BaseModel):
+    """Whom to tell, and how."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    user_id: str
+    channel: Channel
+
+
 class WorkLogsExport(TaskParameters):
     """Export the work logs of a range of days.
 
@@ -79,6 +96,7 @@ class WorkLogsExport(TaskParameters):
         employee_ids: only these employees, each once; None for all.
         export_format: the file's format.
         language: the language of headings and status words.
+        notify: who is told when it has ended.
     """
 
     kind: ClassVar[str] = "export.work_logs"
@@ -90,6 +108,7 @@ class WorkLogsExport(TaskParameters):
     employee_ids: tuple[str, ...] | None = None
     export_format: ExportFormat = ExportFormat.XLSX
     language: Language = Language.CHINESE
+    notify: Addressee | None = None
 
 
 class ExportResult(BaseModel):
@@ -115,5 +134,86 @@ class ExportResult(BaseModel):
     sha256: str
 
 
-KINDS: dict[str, type[TaskParameters]] = {model.kind: model for model in (WorkLogsExport,)}
+class Template(StrEnum):
+    """What a notification says."""
+
+    MESSAGE = "message"
+    EXPORT_FINISHED = "export_finished"
+    EXPORT_FAILED = "export_failed"
+
+
+class Notification(TaskParameters):
+    """Tell one user something over one channel.
+
+    Attributes:
+        user_id: who; the address is looked up when it is delivered.
+        channel: how.
+        template: what it says.
+        facts: what the template needs: for a message its `text`.
+        language: of the wording around the facts.
+    """
+
+    kind: ClassVar[str] = "notification"
+    queue: ClassVar[Queue] = Queue.NOTIFICATION
+    limits: ClassVar[TimeLimits] = TimeLimits(soft=timedelta(minutes=2), hard=timedelta(minutes=3))
+
+    user_id: str
+    channel: Channel
+    template: Template = Template.MESSAGE
+    facts: dict[str, Any]
+    language: Language = Language.CHINESE
+
+
+class NotificationResult(BaseModel):
+    """How a notification was delivered.
+
+    Attributes:
+        channel: how.
+        recipient: the address, masked.
+        attempts: how many it took.
+        delivered_at: ISO 8601 without offset, in the service's time zone.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    channel: Channel
+    recipient: str
+    attempts: int
+    delivered_at: str
+    status: Literal["completed"] = "completed"
+
+
+class CleanUp(TaskParameters):
+    """Remove files that are older than a moment, and what else nobody wants any more.
+
+    Attributes:
+        days_old: as asked for; for the result.
+        before: files created before this moment go; fixed when the task is submitted.
+        owner: whose files; None for all, and for old records and orphans too.
+    """
+
+    kind: ClassVar[str] = "clean_up"
+    queue: ClassVar[Queue] = Queue.CLEANUP
+    limits: ClassVar[TimeLimits] = TimeLimits(soft=timedelta(minutes=55), hard=timedelta(hours=1))
+
+    days_old: int
+    before: AwareDatetime
+    owner: str | None = None
+
+
+class CleanUpResult(BaseModel):
+    """What a clean-up has done; `cleaned_at` is like an export's `created_at`."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    deleted_count: int
+    freed_bytes: int
+    days_old: int
+    cleaned_at: str
+    status: Literal["completed"] = "completed"
+
+
+KINDS: dict[str, type[TaskParameters]] = {
+    model.kind: model for model in (WorkLogsExport, Notification, CleanUp)
+}
 """Every kind of task, by the name on its row."""

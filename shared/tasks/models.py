@@ -11,6 +11,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -89,6 +90,9 @@ FILES = Table(
     Column("sha256", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expired_at", UtcDateTime),
+    Column("expired_by", String(32)),  # the clean-up task
+    Index("ix_files_expired_by", "expired_by"),
+    Index("ix_files_created_at", "created_at"),
     Index("ix_files_owner", "owner", "created_at", "name"),
 )
 
@@ -129,4 +133,39 @@ API_KEYS = Table(
     Column("secret_sha256", String(64), nullable=False, unique=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+)
+
+RECIPIENTS = Table(
+    "recipients",
+    METADATA,
+    Column("owner", String(OWNER_LENGTH), primary_key=True),
+    Column("user_id", String(128), primary_key=True),
+    Column("email", String(320)),
+    Column("webhook_url", Text),
+    Column("webhook_secret", String(64)),  # signs what is sent; not a key to anything of ours
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+INBOX = Table(
+    "inbox",
+    METADATA,
+    Column("id", String(32), primary_key=True),  # the notification's task: delivered twice is once
+    Column("owner", String(OWNER_LENGTH), nullable=False),
+    Column("user_id", String(128), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("read_at", UtcDateTime),
+    Index("ix_inbox_owner", "owner", "user_id", "id"),
+)
+
+SCHEDULES = Table(
+    "schedules",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("cron", String(128), nullable=False),
+    Column("timezone", String(64), nullable=False),
+    Column("next_run_at", UtcDateTime, nullable=False),
+    Column("last_run_at", UtcDateTime),
+    Column("last_task_id", String(32)),
 )

@@ -85,6 +85,12 @@ def list_tasks(
     return [_record(row) for row in connection.execute(statement)]
 
 
+def list_follow_ups(connection: Connection, task_id: str, owner: str) -> list[TaskRecord]:
+    """List the tasks that follow from a task, oldest first."""
+    statement = _TASKS.where(TASKS.c.parent_id == task_id, TASKS.c.owner == owner)
+    return [_record(row) for row in connection.execute(statement.order_by(TASKS.c.id))]
+
+
 def find_file(connection: Connection, name: str, owner: str) -> FileRecord | None:
     """Look a file up by its public name, expired ones included."""
     row = connection.execute(

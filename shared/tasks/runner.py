@@ -65,19 +65,19 @@ class Runner:
         self._recorder = Recorder(store, settings)
         self._running: set[TaskContext] = set()
 
-    def hear(self, queue: Queue) -> bool:
-        """Claim the best due task of a queue and run it to its end; False if none was due."""
+    def hear(self, queue: Queue) -> Claim | None:
+        """Claim the best due task of a queue and run it to its end; None if none was due."""
         min_priority = 0
         if queue is Queue.HIGH_PRIORITY:
             queue, min_priority = Queue.EXPORT, HIGH_PRIORITY_FROM
         claim = self._store.claim(queue, worker_name(), self._limits, min_priority=min_priority)
         if claim is None:
-            return False
+            return None
         with structlog.contextvars.bound_contextvars(
             task_id=claim.task_id, kind=claim.kind, attempt=claim.attempt
         ):
             self._run(claim)
-        return True
+        return claim
 
     def stop_all(self) -> bool:
         """Ask what runs in this process to be handed over; False if nothing runs."""

@@ -183,3 +183,33 @@ def test_a_service_started_by_hand_joins(start: Start, tmp_path: Path) -> None:
     finally:
         process.terminate()
         process.wait(20)
+
+
+def test_flower_shows_the_workers_and_what_each_bell_led_to(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWER_UNAUTHENTICATED_API", "true")
+    port = free_port()
+    up = start("data", "--flower", "--flower-port", str(port))
+
+    def ask(what: str) -> str:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/api/{what}", timeout=20).text
+        except httpx.TransportError:
+            return ""
+
+    wait_until(
+        lambda: all(f"{name}-" in ask("workers?refresh=true") for name in SERVICES[1:]),
+        seconds=30,
+        what="Flower knows the workers",
+    )
+    task_id = httpx.post(
+        f"{up.url}/api/export/work-logs",
+        json={"start_date": "2024-01-01", "end_date": "2024-01-31"},
+    ).json()["task_id"]
+    wait_until(
+        lambda: f"export.work_logs {task_id}" in ask("tasks"),
+        seconds=20,
+        what="Flower shows which task the bell led to",
+    )
+    assert up.stop() == 0

@@ -1,6 +1,6 @@
 """A gateway in this process, on either database, and what its tests do all the time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,13 @@ class Worker:
         assert claim is not None
         return claim
 
-    def finish(self, claim: Claim, name: str = "", content: bytes = CONTENT) -> str:
+    def finish(
+        self,
+        claim: Claim,
+        name: str = "",
+        content: bytes = CONTENT,
+        rings: Sequence[Queue] = (),
+    ) -> str:
         """Complete a task with a file of this content; give its public name."""
         name = name or f"work_logs_2024-01-01_2024-01-31_{claim.task_id}.xlsx"
         scratch = self.storage.scratch(claim.task_id, claim.attempt)
@@ -96,7 +102,7 @@ class Worker:
         )
         event = ExportFinished(parameters=WorkLogsExport(**claim.parameters), result=result)
         finished = Finished(result=result, file=file, event=event)
-        assert self.store.finish(claim, finished, file.stored_as(key)) == []
+        assert self.store.finish(claim, finished, file.stored_as(key)) == [*rings]
         return name
 
 

@@ -37,6 +37,7 @@ def test_what_is_left_out_has_a_default(client: TestClient, worker: Worker) -> N
         "employee_ids": None,
         "export_format": "xlsx",
         "language": "en",
+        "notify": None,
     }
 
 
@@ -58,6 +59,9 @@ def test_a_repeated_id_counts_once(client: TestClient, worker: Worker) -> None:
         {"priority": 9},
         {"start_date": "2024-02-29", "end_date": "2024-02-29"},
         {"export_format": "csv"},
+        {"notify": None},
+        {"notify": {"user_id": "user_001"}},
+        {"notify": {"user_id": "user_001", "notification_type": "inbox"}},
     ],
 )
 def test_the_edge_of_what_is_allowed(client: TestClient, changes: dict[str, Any]) -> None:
@@ -94,6 +98,9 @@ def test_the_edge_of_what_is_allowed(client: TestClient, changes: dict[str, Any]
         ({"employee_ids": ["a\0b"]}, "employee_ids"),
         ({"employee_ids": ["\x7f"]}, "employee_ids"),
         ({"employee_ids": [f"emp_{n}" for n in range(5001)]}, "employee_ids"),
+        ({"notify": "user_001"}, "notify"),
+        ({"notify": {"user_id": "a\nb"}}, "notify"),
+        ({"notify": {"user_id": "a", "notification_type": "pigeon"}}, "notify"),
         ({"priority": -1}, "priority"),
         ({"priority": 10}, "priority"),
         ({"priority": 1.5}, "priority"),

@@ -6,6 +6,8 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select, update
 
+from services.janitor.schedule import Scheduler
+from services.janitor.settings import JanitorSettings
 from services.janitor.sweep import RUNG_AT_ONCE, SPARE_BELLS, Sweep
 from shared.bell import Bell
 from shared.contracts.queues import Queue
@@ -27,7 +29,8 @@ def bell(redis_url: str) -> Iterator[Bell]:
 
 @pytest.fixture
 def sweep(store: TaskStore, bell: Bell) -> Sweep:
-    return Sweep(store, bell, max_losses=3)
+    scheduler = Scheduler(store.engine, JanitorSettings())
+    return Sweep(store, bell, scheduler, max_losses=3)
 
 
 def test_it_rings_while_due_tasks_outnumber_bells(

@@ -5,6 +5,9 @@ IMMEDIATE, for a deferred transaction that reads first and then writes fails wit
 locked" under concurrency, whatever the busy timeout.
 """
 
+import random
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -123,11 +126,30 @@ def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
     # Source: https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#pysqlite-serializable
     dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _use_wal(cursor)
     # FULL: a commit that was answered survives a power cut, also in WAL mode.
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _use_wal(cursor: Any) -> None:
+    """Put the file into WAL mode, which it keeps.
+
+    Two processes that do so at once may both be refused without the driver's waiting, since each
+    holds what the other one needs. Source: https://www.sqlite.org/c3ref/busy_handler.html
+    """
+    give_up_at = time.monotonic() + SQLITE_BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > give_up_at:
+                raise
+        else:
+            return
+        time.sleep(random.uniform(0.005, 0.05))  # noqa: S311  (no secret)
 
 
 def _begin_sqlite(connection: Connection) -> None:

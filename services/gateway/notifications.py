@@ -13,6 +13,7 @@ from services.gateway.cursors import after_task as after_entry
 from services.gateway.cursors import read_task
 from services.gateway.exports import Cursor, Limit
 from services.gateway.idempotency import Idempotency
+from services.gateway.paths import USER_ID
 from services.gateway.principal import Owner
 from services.gateway.problems import ProblemError
 from services.gateway.requests import UserId
@@ -140,7 +141,7 @@ def submit_notification(
     return submission.submit(parameters, "notification_submitted")
 
 
-@router.put("/recipients/{user_id:path}")
+@router.put(f"/recipients/{USER_ID}")
 def put_recipient(
     user_id: UserIdInPath, body: RecipientRequest, owner: Owner, clients: ClientsOf
 ) -> RecipientAnswer:
@@ -151,7 +152,7 @@ def put_recipient(
     return _answer(saved)
 
 
-@router.get("/recipients/{user_id:path}")
+@router.get(f"/recipients/{USER_ID}")
 def get_recipient(user_id: UserIdInPath, owner: Owner, clients: ClientsOf) -> RecipientAnswer:
     """Say where a user is reached."""
     found = load_recipient(clients.engine, owner, user_id)
@@ -160,14 +161,14 @@ def get_recipient(user_id: UserIdInPath, owner: Owner, clients: ClientsOf) -> Re
     return _answer(found)
 
 
-@router.delete("/recipients/{user_id:path}", status_code=204)
+@router.delete(f"/recipients/{USER_ID}", status_code=204)
 def delete_recipient(user_id: UserIdInPath, owner: Owner, clients: ClientsOf) -> None:
     """Forget where a user is reached."""
     if not remove_recipient(clients.engine, owner, user_id):
         raise _not_registered(user_id)
 
 
-@router.get("/inbox/{user_id:path}")
+@router.get(f"/inbox/{USER_ID}")
 def get_inbox(
     user_id: UserIdInPath,
     owner: Owner,
@@ -196,7 +197,7 @@ def get_inbox(
     )
 
 
-@router.post("/inbox/{user_id:path}/read")
+@router.post(f"/inbox/{USER_ID}/read")
 def read_inbox(
     user_id: UserIdInPath, owner: Owner, clients: ClientsOf, body: ReadRequest | None = None
 ) -> ReadAnswer:

@@ -15,11 +15,14 @@ from types import FrameType
 from typing import Any
 
 from shared.bell import Bell
-from shared.tasks.runner import Runner, worker_name
-from shared.tasks.store import TaskStore
+from shared.children import child_pids
+from shared.process import unforked
+from shared.tasks.holdings import Holdings
+from shared.tasks.runner import EX_SOFTWARE, STUBBORN_SECONDS, Runner, worker_name
 
-STUBBORN_SECONDS = 1.5
-"""How long a child may take to hand its task over."""
+TOLD_SECONDS = 0.5
+"""How long a child that gets SIGTERM waits to learn why: Celery terminates a task so, too, and its
+parent says then that the task is cancelled."""
 
 
 def hand_over_when_told(runner: Runner) -> None:
@@ -27,9 +30,9 @@ def hand_over_when_told(runner: Runner) -> None:
     previous = signal.getsignal(signal.SIGTERM)
 
     def on_term(number: int, frame: FrameType | None) -> None:
-        if runner.stop_all():
-            return
-        if callable(previous):
+        if runner.is_running:
+            threading.Timer(TOLD_SECONDS, runner.stop_all).start()
+        elif callable(previous):
             previous(number, frame)
         else:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -39,52 +42,74 @@ def hand_over_when_told(runner: Runner) -> None:
 
 
 class GracefulStop:
-    """In a worker's parent process: bounds how long a warm shutdown waits.
+    """In a worker's first process: bounds how long its tasks go on once it should stop.
 
     Args:
-        grace_seconds: how long running tasks go on.
-        store: builds the task store, when it is needed.
+        grace_seconds: how long that is.
+        pool: Celery's pool; one of processes has children, any other runs tasks right here.
+        runner: gives this process's runner.
+        holdings: the rows that its processes hold.
         bell: rings for what was handed over.
     """
 
     def __init__(
-        self, grace_seconds: float, store: Callable[[], TaskStore], bell: Callable[[], Bell]
+        self,
+        grace_seconds: float,
+        pool: Any,
+        runner: Callable[[], Runner],
+        holdings: Holdings,
+        bell: Bell,
     ) -> None:
         self._grace_seconds = grace_seconds
-        self._store = store
+        self._pool = pool
+        self._runner = runner
+        self._holdings = holdings
         self._bell = bell
 
-    def begin(self, pool: Any, runner: Callable[[], Runner]) -> None:
-        """Start to wait, beside Celery's own waiting; ends with the process.
+    def begin(self) -> None:
+        """Start to wait, beside Celery's own waiting; ends with the process."""
+        if not child_pids(self._pool):
+            self._runner().close()
+        threading.Thread(target=self._wait, name="grace", daemon=True).start()
 
-        Args:
-            pool: Celery's pool; one of processes has children, any other runs tasks right here.
-            runner: gives this process's runner.
-        """
-        target = self._stop_children if _children(pool) else self._stop_here
-        argument = pool if _children(pool) else runner
-        threading.Thread(target=target, args=(argument,), name="grace", daemon=True).start()
+    def end_now(self) -> None:
+        """Hand over what runs, without a grace, and end this process; does not return."""
+        self._hand_over()
+        os._exit(EX_SOFTWARE)
 
-    def _stop_here(self, runner: Callable[[], Runner]) -> None:
+    def _wait(self) -> None:
         time.sleep(self._grace_seconds)
-        runner().stop_all()
+        self._hand_over()
 
-    def _stop_children(self, pool: Any) -> None:
-        time.sleep(self._grace_seconds)
-        for pid in _children(pool):
+    def _hand_over(self) -> None:
+        pids = child_pids(self._pool)
+        if pids:
+            self._stop_children(pids)
+        else:
+            self._stop_here()
+
+    def _stop_here(self) -> None:
+        runner = self._runner()
+        runner.close()
+        runner.stop_all()
+        runner.wait_until_idle(STUBBORN_SECONDS)
+        if runner.is_running:
+            self._bell.ring(*self._holdings.release([worker_name()]))
+            os._exit(EX_SOFTWARE)
+
+    def _stop_children(self, pids: list[int]) -> None:
+        for pid in pids:
             _signal(pid, signal.SIGTERM)
-        time.sleep(STUBBORN_SECONDS)
-        store, bell = self._store(), self._bell()
-        for pid in _children(pool):
-            # Whatever it still writes is fenced out.
-            queues = store.release_held_by(worker_name(pid))
-            _signal(pid, signal.SIGKILL)
-            bell.ring(*queues)
-
-
-def _children(pool: Any) -> list[int]:
-    processes = getattr(getattr(pool, "_pool", None), "_pool", None) or []
-    return [each.pid for each in processes if hasattr(each, "exitcode") and each.exitcode is None]
+        give_up_at = time.monotonic() + TOLD_SECONDS + STUBBORN_SECONDS
+        while child_pids(self._pool) and time.monotonic() < give_up_at:
+            time.sleep(TOLD_SECONDS / 5)
+        if stubborn := child_pids(self._pool):
+            # Whatever they still write is fenced out.
+            with unforked():
+                queues = self._holdings.release([worker_name(pid) for pid in stubborn])
+            for pid in stubborn:
+                _signal(pid, signal.SIGKILL)
+            self._bell.ring(*queues)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

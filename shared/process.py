@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # Source: prctl(2)
 
@@ -34,6 +35,20 @@ def tied(command: Sequence[str], with_signal: signal.Signals = signal.SIGKILL) -
     """Give the command line that runs a command tied to this process."""
     me = [sys.executable, "-m", "shared.process", str(os.getpid()), str(int(with_signal))]
     return [*me, *command]
+
+
+def process_state(pid: int) -> str | None:
+    """Give the kernel's letter for what a process does: `R`, `S`, `T` stopped, `Z` dead.
+
+    Empty if there is no such process; None where that cannot be known. Source: proc_pid_stat(5)
+    """
+    if sys.platform != "linux":
+        return None
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return text.rpartition(")")[2].split()[0]
 
 
 _forks = threading.Lock()

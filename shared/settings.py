@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(
         default=10, gt=0, description="How often a worker gives that sign; a third of the lease."
     )
+    max_losses: int = Field(
+        default=3, ge=1, description="Workers a task may lose before it fails as worker_lost."
+    )
     max_retries: int = Field(
         default=8, ge=0, description="Times a task is tried again after a retryable error."
     )
@@ -158,6 +161,30 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The time zone as an object."""
         return ZoneInfo(self.timezone)
+
+
+class WorkerSettings(Settings):
+    """What a worker needs beside the rest. A service's subclass says what its defaults are."""
+
+    pool: Literal["prefork", "threads", "gevent", "solo"] = Field(
+        default="prefork",
+        description="Celery's pool: prefork for work that computes, threads or gevent for I/O.",
+    )
+    queues: str = Field(
+        default="", description="Queues to consume, separated by commas; empty: all of the service."
+    )
+    task_events: bool = Field(
+        default=False, description="Tell Flower of each bell and of the worker's life."
+    )
+    concurrency: int = Field(default=1, ge=1, description="Tasks at once in one worker.")
+    consumer_patience_seconds: float = Field(
+        default=20,
+        ge=3,
+        description="A worker that is connected but hears no bell for so long ends, to be "
+        "started anew.",
+    )
+    health_host: str = Field(default="127.0.0.1", description="Where health is served.")
+    health_port: int = Field(default=0, ge=0, le=65535, description="0 takes a free port.")
 
 
 SomeSettings = TypeVar("SomeSettings", bound=Settings)

@@ -64,6 +64,25 @@ class Storage:
         with suppress(OSError):  # another attempt's folder stands beside it, or nothing does
             folder.parent.rmdir()
 
+    def remove_leftovers(self, task_id: str, before: int | None = None) -> None:
+        """Remove what attempts of a task left whose workers could not do so themselves.
+
+        Args:
+            task_id: a task that runs anew, or that has ended without a file.
+            before: only what attempts before this one left; None: all of it.
+        """
+        for folder in (self.root / SCRATCH / task_id, self.root / task_id):
+            with suppress(OSError):
+                for each in folder.iterdir():
+                    attempt = each.name.partition(".")[0]
+                    if before is not None and not (attempt.isdecimal() and int(attempt) < before):
+                        continue
+                    if each.is_dir():
+                        shutil.rmtree(each, ignore_errors=True)
+                    else:
+                        each.unlink(missing_ok=True)
+                folder.rmdir()
+
     def publish(self, path: Path, key: str) -> None:
         """Move a finished scratch file to its key, durably.
 

@@ -100,4 +100,4 @@ app = create_worker(
 )
 
 if __name__ == "__main__":
-    run_worker(app, settings)
+    run_worker(app, settings, "tests.probe")

@@ -3,4 +3,4 @@
 from services.exporter.worker import app, settings
 from shared.worker import run_worker
 
-run_worker(app, settings)
+run_worker(app, settings, "services.exporter.worker")

@@ -6,7 +6,7 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from shared.contracts.tasks import TimeLimits, WorkLogsExport
-from shared.worker import WorkerSettings
+from shared.settings import WorkerSettings
 
 
 class ExporterSettings(WorkerSettings):

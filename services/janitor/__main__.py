@@ -3,4 +3,4 @@
 from services.janitor.worker import app, settings
 from shared.worker import run_worker
 
-run_worker(app, settings)
+run_worker(app, settings, "services.janitor.worker")

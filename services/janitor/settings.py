@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, Self
 from cronsim import CronSim, CronSimError
 from pydantic import Field, field_validator, model_validator
 
-from shared.worker import WorkerSettings
+from shared.settings import WorkerSettings
 
 
 class JanitorSettings(WorkerSettings):
@@ -31,9 +31,6 @@ class JanitorSettings(WorkerSettings):
     )
     inbox_retention_days: int = Field(
         default=90, ge=1, description="How long inbox entries are kept."
-    )
-    max_losses: int = Field(
-        default=3, ge=1, description="Workers a task may lose before it fails as worker_lost."
     )
 
     @field_validator("cleanup_cron")

@@ -29,8 +29,9 @@ def build_sweep() -> Sweep:
     """Make the sweep, with clients of its own."""
     engine = create_database_engine(settings.database_url, pool_size=1)
     store = TaskStore(engine, settings.lease)
-    scheduler = Scheduler(engine, settings)
-    return Sweep(store, Bell(settings.redis_url), scheduler, settings.max_losses)
+    storage = Storage.from_url(settings.storage_url)
+    bell, scheduler = Bell(settings.redis_url), Scheduler(engine, settings)
+    return Sweep(store, storage, bell, scheduler, settings.max_losses)
 
 
 app = create_worker(

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
-from shared.worker import WorkerSettings
+from shared.settings import WorkerSettings
 
 
 class NotifierSettings(WorkerSettings):

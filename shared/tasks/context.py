@@ -2,12 +2,14 @@
 
 import ctypes
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import structlog
 
@@ -48,9 +50,12 @@ class TaskContext:
         self.progress = Progress()
         self.stop_reason: StopReason | None = None
         self.key: str | None = None  # in storage, from the moment that something may be there
+        self.is_over = False  # the handler has been left: nothing is there to stop any more
         self._interrupts: list[Callable[[], None]] = []
         self._thread = threading.current_thread()
         self._on_main_thread = self._thread is threading.main_thread()
+        self._gevent = _patching_gevent()
+        self._greenlet = self._gevent.getcurrent() if self._gevent else None
         self._armed = False
         self._lock = threading.RLock()  # a signal handler may stop the thread that holds it
 
@@ -106,21 +111,37 @@ class TaskContext:
             self.checkpoint()
             yield
         finally:
+            self.is_over = True
             with self._lock:
                 self._armed = False
-                if not self._on_main_thread:
-                    _raise_in_thread(self._thread, None)
+                self._forget_wake()
 
     def _wake(self) -> None:
-        if self._on_main_thread:
+        if self._gevent:
+            self._gevent.kill(self._greenlet, TaskStopped)
+        elif self._on_main_thread:
             signal.pthread_kill(self._thread.ident or 0, STOP_SIGNAL)
         else:
             _raise_in_thread(self._thread, TaskStopped)
+
+    def _forget_wake(self) -> None:
+        """Take back what `_wake` may have left on its way to this thread."""
+        if self._gevent:
+            with suppress(TaskStopped):
+                self._gevent.sleep(0)
+        elif not self._on_main_thread:
+            _raise_in_thread(self._thread, None)
 
     def _raise(self, _signal: int, _frame: FrameType | None) -> None:
         if self._armed:
             self._armed = False
             raise TaskStopped(self.stop_reason)
+
+
+def _patching_gevent() -> Any:
+    """Give gevent if it has made threads its greenlets; None in an ordinary process."""
+    gevent: Any = sys.modules.get("gevent")
+    return gevent if gevent and gevent.monkey.is_module_patched("threading") else None
 
 
 def _raise_in_thread(thread: threading.Thread, error: type[BaseException] | None) -> None:

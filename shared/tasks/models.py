@@ -169,3 +169,11 @@ SCHEDULES = Table(
     Column("last_run_at", UtcDateTime),
     Column("last_task_id", String(32)),
 )
+
+WORKERS = Table(
+    "workers",
+    METADATA,
+    Column("name", String(128), primary_key=True),
+    Column("queue", String(32), primary_key=True),
+    Column("seen_at", UtcDateTime, nullable=False),
+)

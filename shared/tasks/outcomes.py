@@ -25,6 +25,9 @@ from shared.tasks.context import StopReason, TaskContext
 from shared.tasks.store import TaskStore
 
 RECONNECT_SECONDS = 0.5
+LONGEST_OUTAGE_SECONDS = 600.0
+"""How long an outcome waits for the database. A lease that lapses meanwhile loses nothing: nobody
+else can claim the task while the database is away, and afterwards the row says whose it is."""
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +80,7 @@ def failed(error: Exception) -> Outcome:
 
 
 class Recorder:
-    """Writes outcomes; a database that is away is waited for, as long as the lease lasts."""
+    """Writes outcomes; a database that is away is waited for."""
 
     def __init__(self, store: TaskStore, settings: Settings) -> None:
         self._store = store
@@ -85,7 +88,7 @@ class Recorder:
 
     def record(self, claim: Claim, outcome: Outcome) -> tuple[Ending, list[Queue]]:
         """Write an outcome, once; give what was written and the queues to ring."""
-        give_up_at = time.monotonic() + self._settings.lease_seconds
+        give_up_at = time.monotonic() + LONGEST_OUTAGE_SECONDS
         while True:
             try:
                 return self._write(claim, outcome)
@@ -94,7 +97,7 @@ class Recorder:
                     raise
                 log.warning("outcome_not_written", reason=str(error.__cause__ or error))
             if time.monotonic() >= give_up_at:
-                return Ending.UNKNOWN, []  # the lease has lapsed: the sweep decides
+                return Ending.UNKNOWN, []  # the sweep decides
             time.sleep(RECONNECT_SECONDS)
 
     def _write(self, claim: Claim, outcome: Outcome) -> tuple[Ending, list[Queue]]:

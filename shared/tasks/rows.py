@@ -1,5 +1,6 @@
 """The statements that the store's transactions are made of. Part of the store."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -117,11 +118,18 @@ def fail_row(connection: Connection, statement: Update, error: BulkheadError) ->
     )
 
 
-def why_not_again(row: Row[Any], max_losses: int) -> BulkheadError | None:
-    """Say why a task whose worker vanished has failed; None if it may run again."""
+def why_not_again(row: Row[Any], moment: datetime, max_losses: int) -> BulkheadError | None:
+    """Say why a task whose worker vanished has failed; None if it may run again.
+
+    Args:
+        row: the task's.
+        moment: now, by the database's clock.
+        max_losses: how many a task may have; the last one fails it.
+    """
     if row.cancel_requested_at is not None:
         return CancelledError()
-    if row.deadline_at is not None and row.deadline_at <= row.lease_expires_at:
+    # Whoever extended the lease beyond the deadline saw the task run until then.
+    if row.deadline_at is not None and row.deadline_at <= min(moment, row.lease_expires_at):
         return TimeLimitError()
     if row.losses + 1 >= max_losses:
         return WorkerLostError(losses=row.losses + 1)

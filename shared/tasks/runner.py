@@ -1,6 +1,8 @@
 """Runs tasks: claim one, watch it, hand it to its handler, record how it ended."""
 
 import os
+import secrets
+import signal
 import socket
 import time
 from collections.abc import Mapping
@@ -11,6 +13,8 @@ import structlog
 from shared.bell import Bell
 from shared.contracts.queues import HIGH_PRIORITY_FROM, Queue
 from shared.contracts.tasks import TimeLimits
+from shared.database import UNAVAILABLE
+from shared.errors import BulkheadError
 from shared.settings import Settings
 from shared.storage import Storage
 from shared.tasks.claims import Claim, Finished
@@ -18,6 +22,14 @@ from shared.tasks.context import StopReason, TaskContext, TaskStopped
 from shared.tasks.outcomes import Completed, Ending, Outcome, Recorder, failed, stopped
 from shared.tasks.store import TaskStore
 from shared.tasks.watcher import Watcher
+
+EX_SOFTWARE = 70
+"""Exit status of a worker that has to be started anew. Source: sysexits.h of 4.3BSD"""
+STUBBORN_SECONDS = 1.5
+"""How long tasks may take to hand themselves over."""
+LOOK_SECONDS = 0.05
+
+_START = secrets.token_hex(4)  # a pool's children inherit it
 
 log = structlog.get_logger(__name__)
 
@@ -64,13 +76,21 @@ class Runner:
         self._limits = limits
         self._recorder = Recorder(store, settings)
         self._running: set[TaskContext] = set()
+        self._is_closed = False
 
     def hear(self, queue: Queue) -> Claim | None:
         """Claim the best due task of a queue and run it to its end; None if none was due."""
+        if self._is_closed:
+            self._bell.ring(queue)  # for another worker; this one's consumer stops next
+            return None
         min_priority = 0
         if queue is Queue.HIGH_PRIORITY:
             queue, min_priority = Queue.EXPORT, HIGH_PRIORITY_FROM
-        claim = self._store.claim(queue, worker_name(), self._limits, min_priority=min_priority)
+        try:
+            claim = self._store.claim(queue, worker_name(), self._limits, min_priority=min_priority)
+        except UNAVAILABLE as error:
+            log.warning("nothing_claimed", reason=str(error.__cause__ or error))
+            return None  # the sweep rings again
         if claim is None:
             return None
         with structlog.contextvars.bound_contextvars(
@@ -79,12 +99,19 @@ class Runner:
             self._run(claim)
         return claim
 
-    def stop_all(self) -> bool:
-        """Ask what runs in this process to be handed over; False if nothing runs."""
-        running = [*self._running]
-        for context in running:
+    @property
+    def is_running(self) -> bool:
+        """Whether a task runs in this process."""
+        return bool(self._running)
+
+    def close(self) -> None:
+        """Claim nothing any more: this process is about to end."""
+        self._is_closed = True
+
+    def stop_all(self) -> None:
+        """Ask what runs in this process to be handed over."""
+        for context in [*self._running]:
             context.stop(StopReason.SHUTDOWN)
-        return bool(running)
 
     def _run(self, claim: Claim) -> None:
         began = time.monotonic()
@@ -92,9 +119,11 @@ class Runner:
         limits = self._limits[claim.kind]
         context = TaskContext(claim, self._storage.scratch(claim.task_id, claim.attempt))
         watcher = Watcher(
-            self._store, claim, context, limits, self._settings.heartbeat_seconds, self._conclude
+            self._store, claim, context, limits, self._settings.heartbeat_seconds, self._give_up
         )
         self._running.add(context)
+        if claim.attempt > 1:
+            self._storage.remove_leftovers(claim.task_id, before=claim.attempt)
         watcher.start()
         try:
             ending = self._record(claim, self._attempt(claim, context), context)
@@ -123,17 +152,38 @@ class Runner:
 
     def _record(self, claim: Claim, outcome: Outcome, context: TaskContext) -> Ending:
         ending, queues = self._recorder.record(claim, outcome)
-        if context.key and ending not in {Ending.COMPLETED, Ending.UNKNOWN}:
-            self._storage.delete(context.key)
         self._bell.ring(*queues)
+        if context.key and ending not in {Ending.COMPLETED, Ending.UNKNOWN}:
+            try:
+                self._storage.delete(context.key)
+            except BulkheadError as error:  # the next attempt or the clean-up removes it
+                log.warning("file_not_removed", key=context.key, reason=str(error))
         return ending
 
-    def _conclude(self, claim: Claim, context: TaskContext) -> None:
-        """Record the end of a task that does not stop; its process is killed next."""
+    def _give_up(self, claim: Claim, context: TaskContext) -> None:
+        """End this process, for a task in it does not stop; its end is recorded before."""
         self._record(claim, stopped(context), context)
         self._storage.remove_scratch(claim.task_id, claim.attempt)
+        if context.owns_process:
+            os.kill(os.getpid(), signal.SIGKILL)
+        # Nothing ends a thread from outside. Its neighbours are handed over first.
+        self.close()
+        self._running.discard(context)
+        self.stop_all()
+        self.wait_until_idle(STUBBORN_SECONDS)
+        os._exit(EX_SOFTWARE)
+
+    def wait_until_idle(self, seconds: float) -> None:
+        """Wait until nothing runs in this process, for so long at the most."""
+        give_up_at = time.monotonic() + seconds
+        while self._running and time.monotonic() < give_up_at:
+            time.sleep(LOOK_SECONDS)
 
 
 def worker_name(pid: int | None = None) -> str:
-    """Name a process of this host, this one by default: host and process id."""
-    return f"{socket.gethostname()}:{pid or os.getpid()}"
+    """Name a process of this worker, this one by default.
+
+    Host and process id are for people; both may come again (a container that is started anew, two
+    that share a host's name), so each start of a worker has a word of its own in it.
+    """
+    return f"{socket.gethostname()[:80]}:{pid or os.getpid()}:{_START}"

@@ -19,11 +19,11 @@ from shared.database import DatabaseNow, read
 from shared.errors import BulkheadError, CancelledError
 from shared.tasks.claims import Claim, Finished, Progress, Sign, StoredFile
 from shared.tasks.idempotency import IdempotencyKey, remember
+from shared.tasks.losses import Losses, lose
 from shared.tasks.models import FILES, TASKS
 from shared.tasks.ranks import advance_clock
 from shared.tasks.rows import (
     IS_PENDING,
-    IS_PROCESSING,
     NOW,
     WAITING,
     ended,
@@ -33,10 +33,7 @@ from shared.tasks.rows import (
     holds,
     insert_follow_ups,
     insert_task,
-    why_not_again,
 )
-
-RECOVERED_AT_ONCE = 100
 
 
 class Cancellation(StrEnum):
@@ -209,22 +206,6 @@ class TaskStore:
         """Hand the task over to another worker at once; it costs neither a loss nor a retry."""
         return self._put_back(claim, run_after=NOW)
 
-    def release_held_by(self, worker: str) -> list[Queue]:
-        """Hand over what a process of that name holds; whoever calls has seen that it must end.
-
-        Returns:
-            The queues to ring.
-        """
-        held = update(TASKS).where(TASKS.c.worker == worker, IS_PROCESSING)
-        with self.engine.begin() as connection:
-            queues = connection.scalars(
-                held.where(TASKS.c.cancel_requested_at.is_(None))
-                .values(**WAITING, run_after=NOW)
-                .returning(TASKS.c.queue)
-            ).all()
-            fail_row(connection, held, CancelledError())
-        return [Queue(each) for each in queues]
-
     def _put_back(self, claim: Claim, **values: Any) -> bool:
         with self.engine.begin() as connection:
             statement = fenced(claim).where(TASKS.c.cancel_requested_at.is_(None))
@@ -234,32 +215,10 @@ class TaskStore:
             fail_row(connection, fenced(claim), CancelledError())
         return False
 
-    def recover_lapsed(self, max_losses: int) -> list[Queue]:
-        """Deal with every task whose worker gave no sign of life for a lease.
-
-        It waits again, unless it was being cancelled, ran past its time limit, or lost too many
-        workers already: then it has failed.
-
-        Returns:
-            The queues to ring.
-        """
-        lapsed = (
-            select(TASKS)
-            .where(IS_PROCESSING, TASKS.c.lease_expires_at <= NOW)
-            .limit(RECOVERED_AT_ONCE)
-            .with_for_update(skip_locked=True)
-        )
-        queues: list[Queue] = []
+    def recover_lapsed(self, max_losses: int) -> Losses:
+        """Deal with tasks whose worker gave no sign of life for a lease: see `losses.lose`."""
         with self.engine.begin() as connection:
-            for row in connection.execute(lapsed).all():
-                statement = update(TASKS).where(TASKS.c.id == row.id)
-                statement = statement.values(losses=TASKS.c.losses + 1)
-                if error := why_not_again(row, max_losses):
-                    queues += fail_row(connection, statement, error) or []
-                else:
-                    connection.execute(statement.values(**WAITING, run_after=NOW))
-                    queues.append(Queue(row.queue))
-        return queues
+            return lose(connection, TASKS.c.lease_expires_at <= NOW, max_losses)
 
     def cancel(self, task_id: str, owner: str) -> Cancellation:
         """End a waiting task at once, ask a running one to stop."""

@@ -5,8 +5,6 @@ its time is over, or its lease went to another worker. What still runs a second 
 to stop (one long call into C, say) is ended with its process, after its row is written.
 """
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -35,7 +33,7 @@ class Watcher(threading.Thread):
         context: whom to tell.
         limits: how long the attempt may run.
         heartbeat_seconds: how often the lease is extended; progress is written when it changes.
-        conclude: records a stubborn task's outcome, for its process is about to be killed.
+        give_up: records the outcome of a task that does not stop, and ends its process.
     """
 
     def __init__(
@@ -45,7 +43,7 @@ class Watcher(threading.Thread):
         context: TaskContext,
         limits: TimeLimits,
         heartbeat_seconds: float,
-        conclude: Callable[[Claim, TaskContext], None],
+        give_up: Callable[[Claim, TaskContext], None],
     ) -> None:
         super().__init__(name=f"watch-{claim.task_id}", daemon=True)
         self._store = store
@@ -53,7 +51,7 @@ class Watcher(threading.Thread):
         self._context = context
         self._limits = limits
         self._heartbeat_seconds = heartbeat_seconds
-        self._conclude = conclude
+        self._give_up = give_up
         self._over = threading.Event()
         self._started_at = time.monotonic()
         self._beat_at = self._started_at  # the claim was the first sign of life
@@ -63,7 +61,10 @@ class Watcher(threading.Thread):
     def run(self) -> None:
         """Look, until the task is over."""
         while not self._over.wait(LOOK_SECONDS):
-            self._look()
+            try:
+                self._look()
+            except Exception:
+                log.exception("watcher_defect")  # its task needs it all the same
             self._watch_time()
 
     def end(self) -> None:
@@ -82,9 +83,8 @@ class Watcher(threading.Thread):
             else:
                 sign = self._store.look(self._claim)
         except UNAVAILABLE as error:
+            # The task goes on: if somebody else has it by then, the row will say so.
             log.warning("row_not_reached", reason=str(error.__cause__ or error))
-            if beat_at - self._beat_at > self._store.lease.total_seconds():
-                self._context.stop(StopReason.LOST)
             return
         if sign is Sign.CANCEL:
             self._context.stop(StopReason.CANCELLED)
@@ -96,13 +96,12 @@ class Watcher(threading.Thread):
         if ran >= self._limits.soft.total_seconds():
             self._context.stop(StopReason.TIME_LIMIT)
         reason = self._context.stop_reason
-        if reason is None:
+        if reason is None or self._context.is_over:
             return
         self._asked_at = self._asked_at or time.monotonic()
         patience = STUBBORN_SECONDS
         if reason is StopReason.TIME_LIMIT:
             patience = (self._limits.hard - self._limits.soft).total_seconds()
-        if self._context.owns_process and time.monotonic() - self._asked_at >= patience:
+        if time.monotonic() - self._asked_at >= patience:
             log.error("task_did_not_stop", reason=reason)
-            self._conclude(self._claim, self._context)
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._give_up(self._claim, self._context)

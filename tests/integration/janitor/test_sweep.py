@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -12,6 +13,7 @@ from services.janitor.sweep import RUNG_AT_ONCE, SPARE_BELLS, Sweep
 from shared.bell import Bell
 from shared.contracts.queues import Queue
 from shared.contracts.tasks import WorkLogsExport
+from shared.storage import Storage
 from shared.tasks.models import TASKS
 from shared.tasks.store import TaskStore
 from tests.servers import RedisServer
@@ -28,9 +30,14 @@ def bell(redis_url: str) -> Iterator[Bell]:
 
 
 @pytest.fixture
-def sweep(store: TaskStore, bell: Bell) -> Sweep:
+def storage(tmp_path: Path) -> Storage:
+    return Storage(tmp_path / "files")
+
+
+@pytest.fixture
+def sweep(store: TaskStore, storage: Storage, bell: Bell) -> Sweep:
     scheduler = Scheduler(store.engine, JanitorSettings())
-    return Sweep(store, bell, scheduler, max_losses=3)
+    return Sweep(store, storage, bell, scheduler, max_losses=3)
 
 
 def test_it_rings_while_due_tasks_outnumber_bells(

@@ -9,6 +9,7 @@ from shared.contracts.tasks import State, Status
 from shared.database import read
 from shared.errors import SourceSchemaError, SourceUnavailableError
 from shared.tasks.claims import Progress, Sign
+from shared.tasks.holdings import Holdings
 from shared.tasks.models import TASKS
 from shared.tasks.queries import find_file
 from shared.tasks.store import TaskStore
@@ -30,7 +31,7 @@ def test_heartbeat_extends_the_lease_and_progress_never_falls(store: TaskStore) 
     assert store.heartbeat(claimed, Progress(40, {"key": "querying", "arguments": {}})) is (
         Sign.GO_ON
     )
-    assert store.recover_lapsed(3) == []
+    assert store.recover_lapsed(3).queues == []
     assert store.heartbeat(claimed, Progress(10)) is Sign.GO_ON
     assert record(store, task_id).progress == 40
 
@@ -39,7 +40,7 @@ def test_a_worker_that_lost_its_lease_changes_nothing(store: TaskStore) -> None:
     task_id = store.submit(JANUARY, owner="ann")
     old = claim(store)
     let_lease_lapse(store, task_id)
-    assert store.recover_lapsed(3) == [Queue.EXPORT]
+    assert store.recover_lapsed(3).queues == [Queue.EXPORT]
     assert store.heartbeat(old, Progress(50)) is Sign.LOST
     new = claim(store)
     assert new.attempt == 2
@@ -59,10 +60,10 @@ def test_the_last_loss_fails_the_task(store: TaskStore) -> None:
     for _ in range(2):
         claim(store)
         let_lease_lapse(store, task_id)
-        assert store.recover_lapsed(3) == [Queue.EXPORT]
+        assert store.recover_lapsed(3).queues == [Queue.EXPORT]
     claim(store)
     let_lease_lapse(store, task_id)
-    assert store.recover_lapsed(3) == []
+    assert store.recover_lapsed(3).queues == []
     task = record(store, task_id)
     assert (task.state, task.error_code, task.attempt) == (State.FAILED, "worker_lost", 3)
     assert task.error_arguments == {"losses": 3}
@@ -74,7 +75,7 @@ def test_a_task_that_outlived_its_time_limit_is_not_run_again(store: TaskStore) 
     with store.engine.begin() as connection:
         past = connection.scalar(select(TASKS.c.created_at))
         connection.execute(update(TASKS).values(lease_expires_at=past, deadline_at=past))
-    assert store.recover_lapsed(3) == []
+    assert store.recover_lapsed(3).queues == []
     assert record(store, task_id).error_code == "time_limit"
 
 
@@ -95,7 +96,8 @@ def test_a_process_that_must_end_hands_over_what_it_holds(store: TaskStore) -> N
     claim(store, worker="host:2")
     claim(store, worker="host:2")
     store.cancel(cancelled, "ann")
-    assert store.release_held_by("host:2") == [Queue.EXPORT]
+    holdings = Holdings(store.engine, store.lease, max_losses=3)
+    assert holdings.release(["host:2"]) == [Queue.EXPORT]
     assert record(store, kept).state is State.RUNNING
     assert record(store, handed).state is State.QUEUED
     assert record(store, cancelled).state is State.CANCELLED
@@ -118,5 +120,5 @@ def test_a_cancelled_task_whose_worker_vanished_is_not_run_again(store: TaskStor
     claim(store)
     store.cancel(task_id, "ann")
     let_lease_lapse(store, task_id)
-    assert store.recover_lapsed(3) == []
+    assert store.recover_lapsed(3).queues == []
     assert record(store, task_id).state is State.CANCELLED

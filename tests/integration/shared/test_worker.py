@@ -15,7 +15,7 @@ PROBE = "tests.probe"
 JANITOR = "services.janitor"
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+@pytest.mark.parametrize("pool", ["prefork", "threads", "gevent", "solo"])
 def test_a_bell_runs_a_task_to_its_end(stack: Stack, pool: str) -> None:
     worker = stack.service(PROBE, BULKHEAD_PROBE_POOL=pool).start()
     task_id = stack.submit()
@@ -43,6 +43,8 @@ def test_tasks_of_many_workers_each_end_once(stack: Stack) -> None:
         ("prefork", "swallow"),
         ("prefork", "stuck in C"),
         ("threads", "check"),
+        ("gevent", "check"),
+        ("gevent", "sleep"),
     ],
 )
 def test_a_running_task_is_cancelled_and_the_next_one_runs(
@@ -80,8 +82,11 @@ def test_stopping_the_whole_process_group_hands_over_too(stack: Stack) -> None:
     assert stack.files() == []
 
 
-def test_threads_hand_over_when_told_to_stop(stack: Stack) -> None:
-    worker = stack.service(PROBE, BULKHEAD_PROBE_POOL="threads").start()
+@pytest.mark.parametrize("pool", ["threads", "gevent"])
+def test_tasks_of_one_process_are_handed_over_when_it_is_told_to_stop(
+    stack: Stack, pool: str
+) -> None:
+    worker = stack.service(PROBE, BULKHEAD_PROBE_POOL=pool).start()
     task_id = stack.submit("check")
     stack.wait_until_runs(task_id)
     assert worker.stop(seconds=15) == 0
@@ -121,10 +126,14 @@ def test_a_task_that_kills_its_worker_every_time_fails(stack: Stack) -> None:
     assert (task.state, task.error_code, task.attempt) == (State.FAILED, "worker_lost", 3)
 
 
-@pytest.mark.parametrize("how", ["check", "stuck in C"])
-def test_a_task_past_its_time_limit_fails(stack: Stack, how: str) -> None:
+@pytest.mark.parametrize(
+    ("pool", "how"),
+    [("prefork", "check"), ("prefork", "stuck in C"), ("threads", "check"), ("gevent", "sleep")],
+)
+def test_a_task_past_its_time_limit_fails(stack: Stack, pool: str, how: str) -> None:
     stack.service(
         PROBE,
+        BULKHEAD_PROBE_POOL=pool,
         BULKHEAD_PROBE_SOFT_LIMIT_SECONDS="1",
         BULKHEAD_PROBE_HARD_LIMIT_SECONDS="2",
     ).start()

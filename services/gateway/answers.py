@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, Field
 
 from shared.contracts.languages import Language
-from shared.contracts.tasks import State, Status
+from shared.contracts.tasks import PendingReason, State, Status
 from shared.messages import say
 from shared.tasks.queries import FileRecord, TaskRecord
 
@@ -40,6 +40,9 @@ class TaskAnswer(BaseModel):
     created_at: str
     started_at: str | None = None
     finished_at: str | None = None
+    next_attempt_at: str | None = None
+    queue_position: int | None = Field(default=None, ge=1)
+    pending_reason: PendingReason | None = None
     notifications: list["NotificationAnswer"] | None = None
 
 
@@ -102,6 +105,7 @@ def task_answer(task: TaskRecord, language: Language, zone: ZoneInfo) -> TaskAns
         created_at=local_text(task.created_at, zone),
         started_at=task.started_at and local_text(task.started_at, zone),
         finished_at=task.finished_at and local_text(task.finished_at, zone),
+        next_attempt_at=local_text(task.run_after, zone) if task.state is State.RETRYING else None,
     )
 
 

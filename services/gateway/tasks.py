@@ -16,6 +16,7 @@ from services.gateway.cursors import TASK_ID, after_task, read_task
 from services.gateway.exports import Cursor, Limit
 from services.gateway.principal import Owner
 from services.gateway.problems import ProblemError
+from services.gateway.waiting import explain_waiting
 from shared.contracts.tasks import Status
 from shared.database import read
 from shared.tasks.queries import TaskRecord, find_task, list_follow_ups, list_tasks
@@ -61,6 +62,11 @@ def show(
     response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Language"] = language.value
     answer = task_answer(task, language, clients.settings.zone)
+    if task.status is Status.PENDING:
+        with read(clients.engine) as connection:
+            answer.queue_position, answer.pending_reason = explain_waiting(
+                connection, clients.bell, task
+            )
     if task.parameters.get("notify"):
         with read(clients.engine) as connection:
             told = list_follow_ups(connection, task.id, owner)

@@ -41,6 +41,15 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+class PendingReason(StrEnum):
+    """Why a task still waits."""
+
+    RETRYING = "retrying"
+    BROKER_UNAVAILABLE = "broker_unavailable"
+    NO_WORKER_ONLINE = "no_worker_online"
+    BACKLOG = "backlog"
+
+
 class TimeLimits(BaseModel):
     """How long one attempt may run: asked to stop at `soft`, killed at `hard`."""
 

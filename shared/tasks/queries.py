@@ -33,6 +33,8 @@ class TaskRecord:
     started_at: datetime | None
     finished_at: datetime | None
     run_after: datetime
+    queue: Queue
+    rank: int
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,26 @@ def list_files(
     return [FileRecord(**row._mapping) for row in connection.execute(statement)]  # noqa: SLF001
 
 
+def queue_position(connection: Connection, task: TaskRecord) -> int:
+    """Give a waiting task's place among those that could be claimed now: 1 is the next one."""
+    ahead = select(func.count()).where(
+        TASKS.c.queue == task.queue,
+        IS_PENDING,
+        TASKS.c.run_after <= NOW,
+        or_(
+            TASKS.c.priority > task.priority,
+            and_(
+                TASKS.c.priority == task.priority,
+                or_(
+                    TASKS.c.rank < task.rank,
+                    and_(TASKS.c.rank == task.rank, TASKS.c.id < task.id),
+                ),
+            ),
+        ),
+    )
+    return connection.execute(ahead).scalar_one() + 1
+
+
 def count_due(connection: Connection) -> dict[Queue, int]:
     """Count the tasks that could be claimed now, by the queue that should be rung for them."""
     urgent = func.sum(case((TASKS.c.priority >= HIGH_PRIORITY_FROM, 1), else_=0))
@@ -166,6 +188,8 @@ def _record(row: Row[Any]) -> TaskRecord:
         started_at=row.started_at,
         finished_at=row.finished_at,
         run_after=row.run_after,
+        queue=Queue(row.queue),
+        rank=row.rank,
     )
 
 

@@ -8,12 +8,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 ROWS ?= 300000
+FLOOD ?= 10000
 TEST_OPTIONS ?= -n auto --durations=10
 FOR_DEVELOPERS := $(BIN)/.dev
 FOR_USERS := $(BIN)/.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test flood lint bench lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -23,6 +24,9 @@ demo: $(FOR_USERS) ## Run it all with sample data and export a month (ONCE=1 sto
 
 test: $(FOR_DEVELOPERS) ## Run the tests against real servers, databases and processes
 	$(BIN)/python -m pytest $(TEST_OPTIONS)
+
+flood: $(FOR_DEVELOPERS) ## Deliver 11,000 notifications beside exports (FLOOD=10000)
+	FLOOD=$(FLOOD) $(BIN)/python -m pytest -s tests/system/test_many_notifications.py
 
 lint: $(FOR_DEVELOPERS) ## Check style, types and the import rules
 	$(BIN)/ruff check .

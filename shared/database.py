@@ -39,6 +39,10 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 SQLITE_BUSY_SECONDS = 10
+SQLITE_CONNECTIONS = 4
+"""Of one process. SQLite lets one write, and whoever finds it busy sleeps a little and tries
+again: of fifty that contend so, some wait for seconds. They take turns for a connection instead."""
+SQLITE_QUEUE_SECONDS = 30
 READ_ONLY = "bulkhead_read_only"
 
 # A database that vanishes without a reset is noticed within about 3 seconds.
@@ -68,8 +72,8 @@ def create_database_engine(url: str, *, pool_size: int = 5) -> Engine:
 
     Args:
         url: `sqlite:///path` or `postgresql://user:password@host/name`.
-        pool_size: connections kept open at the most; twice as many may be open for a moment.
-            0 opens one for each use.
+        pool_size: connections kept open at the most; twice as many may be open for a moment, on
+            SQLite never more than `SQLITE_CONNECTIONS`. 0 opens one for each use.
 
     Raises:
         ValueError: another kind of database.
@@ -81,6 +85,12 @@ def create_database_engine(url: str, *, pool_size: int = 5) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        if pool_size:
+            pooling = {
+                "pool_size": min(pool_size, SQLITE_CONNECTIONS),
+                "max_overflow": 0,
+                "pool_timeout": SQLITE_QUEUE_SECONDS,
+            }
         engine = create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_SECONDS}, **pooling)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

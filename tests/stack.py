@@ -49,12 +49,12 @@ class Stack:
         self.services.append(service)
         return service
 
-    def submit(self, how: str = "", *, priority: int = 5) -> str:
+    def submit(self, how: str = "", *, priority: int = 5, owner: str = OWNER) -> str:
         """Submit an export as the gateway does."""
         parameters = WorkLogsExport(
             start_date=date(2024, 1, 1), end_date=date(2024, 1, 31), employee_ids=(how,)
         )
-        task_id = self.store.submit(parameters, owner=OWNER, priority=priority)
+        task_id = self.store.submit(parameters, owner=owner, priority=priority)
         self.bell.ring(*queues_to_ring(parameters.queue, priority))
         return task_id
 

@@ -119,7 +119,13 @@ class Runner:
         limits = self._limits[claim.kind]
         context = TaskContext(claim, self._storage.scratch(claim.task_id, claim.attempt))
         watcher = Watcher(
-            self._store, claim, context, limits, self._settings.heartbeat_seconds, self._give_up
+            self._store,
+            claim,
+            context,
+            limits,
+            self._settings.heartbeat_seconds,
+            self._conclude,
+            self._give_up,
         )
         self._running.add(context)
         if claim.attempt > 1:
@@ -160,9 +166,12 @@ class Runner:
                 log.warning("file_not_removed", key=context.key, reason=str(error))
         return ending
 
+    def _conclude(self, claim: Claim, context: TaskContext) -> None:
+        self._record(claim, stopped(context), context)
+
     def _give_up(self, claim: Claim, context: TaskContext) -> None:
         """End this process, for a task in it does not stop; its end is recorded before."""
-        self._record(claim, stopped(context), context)
+        self._conclude(claim, context)
         self._storage.remove_scratch(claim.task_id, claim.attempt)
         if context.owns_process:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -2,12 +2,14 @@
 
 It extends the lease, writes progress, and sees what should end the task: somebody cancelled it,
 its time is over, or its lease went to another worker. What still runs a second after it was asked
-to stop (one long call into C, say) is ended with its process, after its row is written.
+to stop (one long call into C, say) is ended with its process, after its row is written; where tasks
+share their process, only at its hard limit.
 """
 
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 
@@ -33,7 +35,8 @@ class Watcher(threading.Thread):
         context: whom to tell.
         limits: how long the attempt may run.
         heartbeat_seconds: how often the lease is extended; progress is written when it changes.
-        give_up: records the outcome of a task that does not stop, and ends its process.
+        conclude: records the outcome of a task that does not stop.
+        give_up: does so too, and ends its process.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Watcher(threading.Thread):
         context: TaskContext,
         limits: TimeLimits,
         heartbeat_seconds: float,
+        conclude: Callable[[Claim, TaskContext], None],
         give_up: Callable[[Claim, TaskContext], None],
     ) -> None:
         super().__init__(name=f"watch-{claim.task_id}", daemon=True)
@@ -51,7 +55,9 @@ class Watcher(threading.Thread):
         self._context = context
         self._limits = limits
         self._heartbeat_seconds = heartbeat_seconds
+        self._conclude = conclude
         self._give_up = give_up
+        self._is_concluded = False
         self._over = threading.Event()
         self._started_at = time.monotonic()
         self._beat_at = self._started_at  # the claim was the first sign of life
@@ -92,16 +98,21 @@ class Watcher(threading.Thread):
             self._context.stop(StopReason.LOST)
 
     def _watch_time(self) -> None:
-        ran = time.monotonic() - self._started_at
-        if ran >= self._limits.soft.total_seconds():
+        ran = timedelta(seconds=time.monotonic() - self._started_at)
+        if ran >= self._limits.soft:
             self._context.stop(StopReason.TIME_LIMIT)
         reason = self._context.stop_reason
         if reason is None or self._context.is_over:
             return
         self._asked_at = self._asked_at or time.monotonic()
-        patience = STUBBORN_SECONDS
-        if reason is StopReason.TIME_LIMIT:
-            patience = (self._limits.hard - self._limits.soft).total_seconds()
-        if time.monotonic() - self._asked_at >= patience:
+        is_stubborn = time.monotonic() - self._asked_at >= STUBBORN_SECONDS
+        if ran >= self._limits.hard or (
+            is_stubborn and self._context.owns_process and reason is not StopReason.TIME_LIMIT
+        ):
             log.error("task_did_not_stop", reason=reason)
             self._give_up(self._claim, self._context)
+        elif is_stubborn and reason is StopReason.CANCELLED and not self._is_concluded:
+            # Its neighbours go on in their threads until its hard limit; whoever cancelled need
+            # not wait so long.
+            self._is_concluded = True
+            self._conclude(self._claim, self._context)

@@ -90,6 +90,60 @@ def test_releasing_costs_neither_a_loss_nor_a_retry(store: TaskStore) -> None:
         assert connection.execute(select(TASKS.c.losses, TASKS.c.retries)).one() == (0, 0)
 
 
+def test_a_dead_process_loses_what_it_held_and_nobody_else_does(store: TaskStore) -> None:
+    kept, lost, cancelled, slow = (store.submit(JANUARY, owner="ann") for _ in range(4))
+    claim(store, worker="host:1")
+    for _ in range(3):
+        claim(store, worker="host:2")
+    store.cancel(cancelled, "ann")
+    with store.engine.begin() as connection:
+        past = connection.scalar(select(TASKS.c.created_at))
+        connection.execute(update(TASKS).where(TASKS.c.id == slow).values(deadline_at=past))
+    holdings = Holdings(store.engine, store.lease, max_losses=3)
+    losses = holdings.lose(["host:2", "host:3"])
+    assert (losses.waiting, losses.queues) == ([lost], [Queue.EXPORT])
+    assert set(losses.failed) == {cancelled, slow}
+    assert record(store, kept).state is State.RUNNING
+    assert record(store, lost).state is State.QUEUED
+    assert record(store, cancelled).state is State.CANCELLED
+    assert record(store, slow).error_code == "time_limit"
+    assert not holdings.lose(["host:2"])
+
+
+def test_a_process_that_is_seen_to_live_keeps_its_lease(store: TaskStore) -> None:
+    task_id = store.submit(JANUARY, owner="ann")
+    claim(store, worker="host:1")
+    let_lease_lapse(store, task_id)
+    holdings = Holdings(store.engine, store.lease, max_losses=3)
+    holdings.extend(["host:1"])
+    assert not store.recover_lapsed(3)
+
+
+def test_processes_that_should_have_stopped_are_found(store: TaskStore) -> None:
+    cancelled, slow, _ = (store.submit(JANUARY, owner="ann") for _ in range(3))
+    workers = ["host:1", "host:2", "host:3"]
+    for worker in workers:
+        claim(store, worker=worker)
+    store.cancel(cancelled, "ann")
+    with store.engine.begin() as connection:
+        past = connection.scalar(select(TASKS.c.created_at))
+        connection.execute(update(TASKS).where(TASKS.c.id == slow).values(deadline_at=past))
+    holdings = Holdings(store.engine, store.lease, max_losses=3)
+    assert set(holdings.overdue(workers, timedelta())) == {"host:1", "host:2"}
+    assert holdings.overdue(workers, timedelta(hours=1)) == []
+    assert holdings.overdue(["host:3"], timedelta()) == []
+
+
+def test_what_a_process_holds_is_cancelled_by_its_name(store: TaskStore) -> None:
+    store.submit(JANUARY, owner="ann")
+    claimed = claim(store, worker="host:1")
+    holdings = Holdings(store.engine, store.lease, max_losses=3)
+    holdings.cancel("host:2")
+    assert store.look(claimed) is Sign.GO_ON
+    holdings.cancel("host:1")
+    assert store.look(claimed) is Sign.CANCEL
+
+
 def test_a_process_that_must_end_hands_over_what_it_holds(store: TaskStore) -> None:
     kept, handed, cancelled = (store.submit(JANUARY, owner="ann") for _ in range(3))
     claim(store, worker="host:1")

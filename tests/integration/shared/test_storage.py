@@ -35,6 +35,31 @@ def test_a_published_file_is_read_in_parts(
     assert b"".join(storage.read(key, start, end)) == CONTENT[start:end]
 
 
+def leave(storage: Storage, attempt: int) -> None:
+    """What an attempt leaves that died: scratch, and a file that no row knows."""
+    scratch = storage.scratch("task", attempt)
+    scratch.mkdir(parents=True)
+    (scratch / "export.csv").write_bytes(b"half")
+    (storage.root / "task").mkdir(exist_ok=True)
+    (storage.root / "task" / f"{attempt}.csv").write_bytes(b"whole")
+
+
+def test_an_attempt_removes_what_earlier_ones_left(storage: Storage) -> None:
+    for attempt in (1, 2, 10):
+        leave(storage, attempt)
+    storage.remove_leftovers("task", before=10)
+    assert [each.name for each in (storage.root / "task").iterdir()] == ["10.csv"]
+    assert [each.name for each in storage.scratch("task", 1).parent.iterdir()] == ["10"]
+
+
+def test_a_task_that_failed_leaves_nothing(storage: Storage) -> None:
+    leave(storage, 1)
+    storage.remove_leftovers("task")
+    storage.remove_leftovers("task")
+    assert not (storage.root / "task").exists()
+    assert not storage.scratch("task", 1).parent.exists()
+
+
 def test_an_empty_file_is_read_whole(storage: Storage) -> None:
     (storage.root / "empty").write_bytes(b"")
     assert b"".join(storage.read("empty", 0, 0)) == b""

@@ -7,6 +7,7 @@ import pytest
 
 from shared.contracts.queues import Queue
 from shared.contracts.tasks import State, Status
+from shared.tasks.runner import EX_SOFTWARE
 from tests.processes import is_running
 from tests.servers import wait_until
 from tests.stack import Stack
@@ -57,6 +58,30 @@ def test_a_running_task_is_cancelled_and_the_next_one_runs(
     task = stack.wait_until_over(task_id, seconds=5)
     assert (task.state, task.error_code, task.attempt) == (State.CANCELLED, "cancelled", 1)
     assert stack.wait_until_over(stack.submit()).state is State.DONE
+
+
+def test_a_thread_that_does_not_stop_is_given_up_and_its_process_at_the_hard_limit(
+    stack: Stack,
+) -> None:
+    worker = stack.service(
+        PROBE,
+        BULKHEAD_PROBE_POOL="threads",
+        BULKHEAD_PROBE_CONCURRENCY="2",
+        BULKHEAD_PROBE_SOFT_LIMIT_SECONDS="6",
+        BULKHEAD_PROBE_HARD_LIMIT_SECONDS="7",
+    ).start()
+    stubborn = stack.submit("swallow")
+    stack.wait_until_runs(stubborn)
+    stack.store.cancel(stubborn, "local")
+    assert stack.wait_until_over(stubborn, seconds=5).state is State.CANCELLED
+    assert stack.wait_until_over(stack.submit()).state is State.DONE  # in the other thread
+    neighbour = stack.submit("check")
+    stack.wait_until_runs(neighbour)
+    assert worker.running.wait(15) == EX_SOFTWARE
+    assert stack.task(neighbour).state is State.QUEUED
+    stack.service(PROBE).start()
+    stack.bell.ring(Queue.EXPORT)
+    assert stack.wait_until_over(neighbour).attempt == 2
 
 
 @pytest.mark.parametrize("how", ["check", "sleep", "stuck in C"])
@@ -161,14 +186,6 @@ def test_a_defect_fails_at_once_and_its_traceback_stays_in_the_log(stack: Stack)
     assert (task.error_code, task.attempt) == ("internal_error", 1)
     assert "secret" not in repr(task)
     assert "ZeroDivisionError" in worker.log.read_text()
-
-
-def test_a_worker_of_high_priority_takes_nothing_else(stack: Stack) -> None:
-    worker = stack.service(PROBE, BULKHEAD_PROBE_QUEUES="high_priority").start()
-    ordinary, urgent = stack.submit(priority=6), stack.submit(priority=7)
-    assert stack.wait_until_over(urgent).state is State.DONE
-    assert stack.task(ordinary).state is State.QUEUED
-    assert worker.stop() == 0
 
 
 def test_a_broker_that_lost_everything_needs_only_to_be_rung_again(stack: Stack) -> None:

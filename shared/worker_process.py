@@ -79,8 +79,9 @@ class WorkerProcess:
 
     def _build_runner(self) -> Runner:
         settings = self._settings
-        # A task uses two connections at a time, its own and its watcher's.
-        engine = create_database_engine(settings.database_url, pool_size=2 * settings.concurrency)
+        # A child runs one task at a time; a task uses two connections, its own and its watcher's.
+        at_once = 1 if self._is_child or self._worker is None else self._worker.concurrency
+        engine = create_database_engine(settings.database_url, pool_size=2 * at_once)
         return Runner(
             settings,
             TaskStore(engine, settings.lease),

@@ -1,5 +1,7 @@
 """Whether the gateway is alive and ready, and its metrics; without an API key."""
 
+import asyncio
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
@@ -17,9 +19,10 @@ async def alive() -> dict[str, str]:
 
 
 @router.get("/readyz")
-def ready(clients: ClientsOf) -> JSONResponse:
+async def ready(clients: ClientsOf) -> JSONResponse:
     """Ready: database, broker and storage answer; 503 when one does not."""
-    readiness = run_checks(_checks(clients))
+    # A thread apart from those of requests, which may all be waiting for what is asked about here.
+    readiness = await asyncio.to_thread(run_checks, _checks(clients))
     return JSONResponse(readiness.as_json(), 200 if readiness.is_ready else 503)
 
 

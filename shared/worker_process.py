@@ -61,7 +61,8 @@ class WorkerProcess:
         self._limits = limits
         self._make_loop = make_loop
         self._built: tuple[int, Runner] | None = None
-        self._lock = threading.Lock()  # tasks of a pool of threads may all be the first
+        # Tasks of a pool of threads may all be the first; a signal may find this thread holding it.
+        self._lock = threading.RLock()
         self._is_child = False
         self._worker: Any = None  # Celery's; in the first process only, as the rest here
         self._holdings: Holdings | None = None

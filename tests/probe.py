@@ -6,6 +6,7 @@ tried on real processes.
 
 import hashlib
 import os
+import re
 import signal
 import threading
 import time
@@ -60,6 +61,9 @@ def misbehave(how: str, context: TaskContext) -> None:
                     time.sleep(600)
         case "stuck in C":
             hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+        case "hold the interpreter":
+            # A match that backtracks for years; unlike a hash, it lets no other thread run.
+            re.match("(a+)+$", "a" * 64 + "b")
 
 
 def run(parameters: WorkLogsExport, context: TaskContext) -> Finished:

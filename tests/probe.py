@@ -42,9 +42,7 @@ def misbehave(how: str, context: TaskContext) -> None:
             raise SourceUnavailableError
         case "always away":
             raise SourceUnavailableError
-        case "die" if context.attempt == 1:
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "always die":
+        case "die" | "always die" if how == "always die" or context.attempt == 1:
             os.kill(os.getpid(), signal.SIGKILL)
     if context.attempt > 1:
         return

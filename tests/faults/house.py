@@ -6,7 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -131,9 +131,8 @@ class House(Stack):
     def losses(self, task_id: str) -> int:
         """How many workers a task has lost."""
         with read(self.engine) as connection:
-            return connection.execute(
-                select(TASKS.c.losses).where(TASKS.c.id == task_id)
-            ).scalar_one()
+            found = select(TASKS.c.losses).where(TASKS.c.id == task_id)
+            return int(connection.execute(found).scalar_one())
 
     def told(self, task_id: str) -> int:
         """How many entries of an inbox tell of a task."""
@@ -204,12 +203,12 @@ class House(Stack):
     def bells(self) -> int:
         """How many bells for exports nobody has heard yet."""
         with Redis.from_url(self.redis.url) as client:
-            return int(client.llen(Queue.EXPORT.value))  # type: ignore[arg-type]
+            return int(client.llen(Queue.EXPORT.value))
 
     def unacknowledged(self) -> int:
         """How many bells the broker's client would give out anew after the visibility timeout."""
         with Redis.from_url(self.redis.url) as client:
-            return int(client.hlen("unacked"))  # type: ignore[arg-type]
+            return int(client.hlen("unacked"))
 
     def starts(self, task_id: str, *workers: Service) -> int:
         """How often these workers began a task, by their logs."""
@@ -224,6 +223,25 @@ class House(Stack):
         seconds = time.monotonic() - since
         self._note(fault, seconds, 0, 0)
         return seconds
+
+    def wait_until_claimed(self, task_id: str) -> None:
+        """Wait until a task runs, though it may not be able to say so."""
+        self.wait_for(task_id, Status.PROCESSING, seconds=self.pace.patience)
+
+    def lease_of(self, task_id: str) -> datetime:
+        """Until when a task belongs to its worker."""
+        with read(self.engine) as connection:
+            found = select(TASKS.c.lease_expires_at).where(TASKS.c.id == task_id)
+            lease: datetime = connection.execute(found).scalar_one()
+            return lease
+
+    def wait_until_extended(self, task_id: str, before: datetime, seconds: float) -> None:
+        """Wait until a lease has been extended beyond what it was, by so much."""
+        wait_until(
+            lambda: (self.lease_of(task_id) - before).total_seconds() > seconds,
+            seconds=self.pace.patience + seconds,
+            what=f"the lease of {task_id} is extended",
+        )
 
     def waits_again(self, task_id: str, attempt: int = 2) -> TaskRecord:
         """Wait until a task has been claimed for the n-th time."""
@@ -248,7 +266,7 @@ def cells(path: Path) -> list[tuple[int, str, str]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.reader(file))
     else:
-        rows = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()
+        rows = [*CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()]
     return [(int(row[0]), str(row[1]), str(row[5])) for row in rows[1:]]
 
 

@@ -1,4 +1,4 @@
-"""How fast the faults go by: quick in `make test`, with the product's own settings in `make faults`.
+"""How fast the faults go by: quick in `make test`, the product's own settings in `make faults`.
 
 `FAULTS_PACE=product` chooses the latter.
 """

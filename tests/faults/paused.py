@@ -114,7 +114,7 @@ def while_compressing(wait: Wait) -> None:
             flushed: bytes = self._plain.flush()
             return flushed
 
-    isal_zlib.compressobj = Compressor  # type: ignore[assignment, misc]
+    isal_zlib.compressobj = Compressor  # type: ignore[assignment]
 
 
 def when_stored(wait: Wait) -> None:

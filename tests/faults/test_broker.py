@@ -54,8 +54,8 @@ def test_redis_absent_during_submits(house: House) -> None:
                 seconds=60,
                 what="it is time for the next submit",
             )
-    for each in services:
-        assert each.health("healthz")[0] == 200
+    for service in services:
+        assert service.health("healthz")[0] == 200
     since = time.monotonic()
     house.redis.start()
     for each in house.accepted:

@@ -63,9 +63,10 @@ class MailBox:
 
 
 @contextmanager
-def mail_server(mailbox: MailBox, port: int | None = None, **options: Any) -> Iterator[int]:
-    """Run a mail server on a port, by default a free one; options are aiosmtpd's."""
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port or free_port(), **options)
+def mail_server(mailbox: MailBox, **options: Any) -> Iterator[int]:
+    """Run a mail server on a free port, unless options name one; they are aiosmtpd's."""
+    options = {"port": free_port(), **options}
+    controller = Controller(mailbox, hostname="127.0.0.1", **options)
     controller.start()
     try:
         yield int(controller.port)

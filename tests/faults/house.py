@@ -243,6 +243,12 @@ class House(Stack):
             what=f"the lease of {task_id} is extended",
         )
 
+    def unfinished(self) -> list[str]:
+        """List the tasks that are not over."""
+        over = (Status.COMPLETED.value, Status.FAILED.value)
+        with read(self.engine) as connection:
+            return [*connection.scalars(select(TASKS.c.id).where(TASKS.c.status.not_in(over)))]
+
     def waits_again(self, task_id: str, attempt: int = 2) -> TaskRecord:
         """Wait until a task has been claimed for the n-th time."""
         wait_until(

@@ -111,7 +111,12 @@ class WorkerProcess:
             settings.heartbeat_seconds,
         )
         self._guard = Guard(
-            engine, worker_name(), children, consumption, lambda: self._stop().end_now()
+            engine,
+            worker_name(),
+            children,
+            consumption,
+            lambda: self._stop().end_now(),
+            settings.lease_seconds,
         )
         self._guard.start()
         loop = self._make_loop() if self._make_loop else None

@@ -249,6 +249,12 @@ class House(Stack):
         with read(self.engine) as connection:
             return [*connection.scalars(select(TASKS.c.id).where(TASKS.c.status.not_in(over)))]
 
+    def holders(self) -> list[str]:
+        """List the names of the processes that hold a task."""
+        running = select(TASKS.c.worker).where(TASKS.c.status == Status.PROCESSING)
+        with read(self.engine) as connection:
+            return [*connection.scalars(running)]
+
     def waits_again(self, task_id: str, attempt: int = 2) -> TaskRecord:
         """Wait until a task has been claimed for the n-th time."""
         wait_until(

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from shared.contracts.tasks import Channel, ExportFormat
+from shared.database import UNAVAILABLE
 from shared.recipients import save_recipient
 from tests.faults.house import EXPORTER, GATEWAY, JANITOR, NOTIFIER, USER, House
 from tests.integration.notifier.servers import MailBox
@@ -30,8 +31,8 @@ SETTINGS = {
     "BULKHEAD_MAX_LOSSES": "1000",
     "BULKHEAD_MAX_RETRIES": "1000",
     "BULKHEAD_RETRY_CAP_SECONDS": "2",
-    "BULKHEAD_EXPORTER_CONCURRENCY": "2",
-    "BULKHEAD_EXPORTER_BATCH_ROWS": "20",  # slow, so that more of them are hit
+    "BULKHEAD_EXPORTER_CONCURRENCY": "1",  # hardly ever idle
+    "BULKHEAD_EXPORTER_BATCH_ROWS": "1",  # slow, so that more of them are hit
     "BULKHEAD_NOTIFIER_SMTP_HOST": "127.0.0.1",
     "BULKHEAD_NOTIFIER_SMTP_SECURITY": "none",
     "BULKHEAD_NOTIFIER_SMTP_TIMEOUT_SECONDS": "2",
@@ -91,7 +92,10 @@ class Soak:
         end = time.monotonic() + seconds
         fault_at = time.monotonic()
         while time.monotonic() < end:
-            self._submit() if self.dice.random() < 0.8 else self._cancel()
+            for _ in range(self.dice.randint(0, 2)):
+                self._submit()
+            if self.dice.random() < 0.3:
+                self._cancel()
             if time.monotonic() >= fault_at:
                 fault_at = time.monotonic() + self.dice.uniform(0.5, 2.5)
                 self._fault()
@@ -143,10 +147,10 @@ class Soak:
     def _fault(self) -> None:
         faults: list[tuple[int, str, Callable[[], object]]] = [
             (4, "SIGKILL of an exporter's child", self._kill_child),
-            (3, "SIGKILL of an exporter", lambda: self._kill(self.dice.choice(self.exporters))),
-            (1, "SIGKILL of a parent", lambda: self._kill_parent(self.dice.choice(self.exporters))),
-            (1, "SIGTERM to an exporter", lambda: self._stop(self.dice.choice(self.exporters))),
-            (2, "SIGSTOP of an exporter", lambda: self._freeze(self.dice.choice(self.exporters))),
+            (3, "SIGKILL of an exporter", lambda: self._kill(self._exporter())),
+            (1, "SIGKILL of a parent", lambda: self._kill_parent(self._exporter())),
+            (1, "SIGTERM to an exporter", lambda: self._stop(self._exporter())),
+            (2, "SIGSTOP of an exporter", lambda: self._freeze(self._exporter())),
             (2, "SIGKILL of the notifier", lambda: self._kill(self.notifiers[0])),
             (2, "SIGKILL of a janitor", lambda: self._kill(self.dice.choice(self.janitors))),
             (1, "SIGKILL of the gateway", lambda: self._kill(self.gateway)),
@@ -172,10 +176,26 @@ class Soak:
             if service.running.poll() is not None and not waits:
                 service.launch()  # ended by itself, or by us: whoever supervises starts it anew
 
+    def _exporter(self) -> Service:
+        """Choose one that has something to lose, if any has."""
+        busy = self._busy()
+        return self.dice.choice(
+            [each for each in self.exporters if busy.intersection(children_of(each.running.pid))]
+            or self.exporters
+        )
+
+    def _busy(self) -> set[int]:
+        """The processes that hold a task, as the rows say."""
+        try:
+            return {int(each.split(":")[-2]) for each in self.house.holders()}
+        except UNAVAILABLE:
+            return set()
+
     def _kill_child(self) -> None:
-        children = [pid for each in self.exporters for pid in children_of(each.running.pid)]
+        children = {pid for each in self.exporters for pid in children_of(each.running.pid)}
         if children:
-            os.kill(self.dice.choice(children), signal.SIGKILL)
+            chosen = sorted(children & self._busy()) or sorted(children)
+            os.kill(self.dice.choice(chosen), signal.SIGKILL)
 
     def _kill(self, service: Service) -> None:
         service.kill()

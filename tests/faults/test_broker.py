@@ -1,5 +1,6 @@
 """Redis killed, emptied, absent; messages repeated, and given out again."""
 
+import signal
 import time
 
 import httpx
@@ -11,6 +12,12 @@ from tests.servers import wait_until
 
 ACCEPTED_SECONDS = 2
 """What is promised for a submit while the broker does not answer."""
+BODY = {
+    "start_date": "2024-01-01",
+    "end_date": "2024-12-31",
+    "export_format": "csv",
+    "notify": {"user_id": USER, "notification_type": "inbox"},
+}
 
 
 @pytest.mark.parametrize("data", ["kept", "lost"])
@@ -35,17 +42,11 @@ def test_redis_absent_during_submits(house: House) -> None:
     gateway = house.service(GATEWAY)
     services = house.start(gateway, EXPORTER, NOTIFIER, JANITOR)
     house.redis.kill()
-    body = {
-        "start_date": "2024-01-01",
-        "end_date": "2024-12-31",
-        "export_format": "csv",
-        "notify": {"user_id": USER, "notification_type": "inbox"},
-    }
     gone_at = time.monotonic()
     with httpx.Client(timeout=20) as http:
         # Submits go on for as long as the broker is away.
         while time.monotonic() - gone_at < house.pace.broker_absence:
-            answer = http.post(f"{gateway.url}/api/export/work-logs", json=body)
+            answer = http.post(f"{gateway.url}/api/export/work-logs", json=BODY)
             assert answer.status_code == 202
             assert answer.elapsed.total_seconds() < ACCEPTED_SECONDS
             house.accepted.append(answer.json()["task_id"])
@@ -61,6 +62,25 @@ def test_redis_absent_during_submits(house: House) -> None:
     for each in house.accepted:
         house.is_done_once(each, "Redis absent during submits", since)
         assert house.task(each).attempt == 1
+
+
+def test_redis_frozen_during_a_submit(house: House) -> None:
+    """It takes connections and never answers."""
+    gateway = house.service(GATEWAY)
+    house.start(gateway, EXPORTER, NOTIFIER, JANITOR)
+    server = house.redis.process
+    assert server is not None
+    server.send_signal(signal.SIGSTOP)
+    try:
+        answer = httpx.post(f"{gateway.url}/api/export/work-logs", json=BODY, timeout=20)
+        assert answer.status_code == 202
+        assert answer.elapsed.total_seconds() < ACCEPTED_SECONDS
+    finally:
+        server.send_signal(signal.SIGCONT)
+    since = time.monotonic()
+    task_id = answer.json()["task_id"]
+    house.is_done_once(task_id, "Redis frozen during a submit", since)
+    assert house.task(task_id).attempt == 1
 
 
 def test_the_same_message_five_times_at_once(house: House) -> None:

@@ -14,8 +14,11 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+import structlog
+
 from shared.bell import Bell
 from shared.children import child_pids
+from shared.database import UNAVAILABLE
 from shared.process import unforked
 from shared.tasks.holdings import Holdings
 from shared.tasks.runner import EX_SOFTWARE, STUBBORN_SECONDS, Runner, worker_name
@@ -23,6 +26,8 @@ from shared.tasks.runner import EX_SOFTWARE, STUBBORN_SECONDS, Runner, worker_na
 TOLD_SECONDS = 0.5
 """How long a child that gets SIGTERM waits to learn why: Celery terminates a task so, too, and its
 parent says then that the task is cancelled."""
+
+log = structlog.get_logger(__name__)
 
 
 def hand_over_when_told(runner: Runner) -> None:
@@ -94,7 +99,7 @@ class GracefulStop:
         runner.stop_all()
         runner.wait_until_idle(STUBBORN_SECONDS)
         if runner.is_running:
-            self._bell.ring(*self._holdings.release([worker_name()]))
+            self._release([worker_name()])
             os._exit(EX_SOFTWARE)
 
     def _stop_children(self, pids: list[int]) -> None:
@@ -104,11 +109,19 @@ class GracefulStop:
         while child_pids(self._pool) and time.monotonic() < give_up_at:
             time.sleep(TOLD_SECONDS / 5)
         if stubborn := child_pids(self._pool):
-            # Whatever they still write is fenced out.
-            with unforked():
-                queues = self._holdings.release([worker_name(pid) for pid in stubborn])
+            self._release([worker_name(pid) for pid in stubborn])
             for pid in stubborn:
                 _signal(pid, signal.SIGKILL)
+
+    def _release(self, workers: list[str]) -> None:
+        """Hand over what processes hold that are about to be ended; their writes are fenced out."""
+        try:
+            with unforked():
+                queues = self._holdings.release(workers)
+        except UNAVAILABLE as error:
+            # They wait for the database, and would for long. Their leases lapse.
+            log.warning("not_handed_over", reason=str(error.__cause__ or error))
+        else:
             self._bell.ring(*queues)
 
 

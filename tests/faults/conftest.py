@@ -8,8 +8,9 @@ import pytest
 from cli.sample_data import load
 from shared.database import create_database_engine
 from shared.migrations import Schema, migrate
+from tests.faults.contents import ROWS
 from tests.faults.figures import keep
-from tests.faults.house import ROWS, House, Note
+from tests.faults.house import House, Note
 from tests.faults.pace import Pace, chosen_pace
 from tests.servers import PostgresServer, RedisServer
 

@@ -2,18 +2,16 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import date
-from functools import cache
 from hashlib import file_digest
 from typing import Any
 
 from sqlalchemy import Row, select
 
-from cli.sample_data import work_logs
 from shared.contracts.tasks import Channel, Notification, Status, WorkLogsExport
 from shared.database import read
 from shared.tasks.models import FILES, INBOX, TASKS
-from tests.faults.house import ROWS, House, cells
+from tests.faults.contents import cells, expected_cells
+from tests.faults.house import House
 from tests.faults.soak import Soak
 
 
@@ -75,7 +73,7 @@ def _examine_export(report: Report, row: Row[Any], file: Row[Any] | None, soak: 
     with path.open("rb") as stream:
         digest = file_digest(stream, "sha256").hexdigest()
     report.check(digest == file.sha256 == row.result["sha256"], f"another file: {row}")
-    expected = expected_between(row.parameters["start_date"], row.parameters["end_date"])
+    expected = expected_cells(row.parameters["start_date"], row.parameters["end_date"])
     report.check(cells(path) == expected, f"not the rows of the source: {row}")
     report.check(row.result["records_count"] == len(expected), f"another count: {row}")
     report.counts["rows in files"] += len(expected)
@@ -105,13 +103,3 @@ def _examine_storage(report: Report, house: House, files: dict[str, Row[Any]]) -
     there, wanted = set(house.files()), {row.key for row in files.values()}
     report.check(there == wanted, f"orphans: {sorted(there - wanted)}")
     report.counts["files"] = len(there)
-
-
-@cache
-def expected_between(first: str, last: str) -> list[tuple[int, str, str]]:
-    """What a file of these days must hold."""
-    days = (date.fromisoformat(first), date.fromisoformat(last))
-    wanted = (row for row in work_logs(ROWS) if days[0] <= row["log_date"] <= days[1])
-    return [
-        (number, row["employee_id"], row["work_content"]) for number, row in enumerate(wanted, 1)
-    ]

@@ -4,23 +4,19 @@ One thread does everything, so that a seed gives the same faults in the same ord
 machine makes of them differs each time.
 """
 
-import os
 import random
-import signal
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
 from shared.contracts.tasks import Channel, ExportFormat
-from shared.database import UNAVAILABLE
 from shared.recipients import save_recipient
-from tests.faults.house import EXPORTER, GATEWAY, JANITOR, NOTIFIER, USER, House
+from tests.faults.havoc import Havoc
+from tests.faults.house import USER, House
 from tests.integration.notifier.servers import MailBox
-from tests.processes import Service, children_of
 from tests.servers import PostgresServer, wait_until
 from tests.stack import OWNER
 
@@ -74,21 +70,12 @@ class Soak:
         house = self.house
         house.environment |= SETTINGS | {"BULKHEAD_NOTIFIER_SMTP_PORT": str(self.mail_port)}
         save_recipient(house.engine, OWNER, USER, email="wang@example.org", webhook_url=None)
-        self.gateway = house.service(GATEWAY)
-        self.exporters = [house.service(EXPORTER) for _ in range(2)]
-        self.notifiers = [house.service(NOTIFIER)]
-        self.janitors = [house.service(JANITOR) for _ in range(2)]
+        self.havoc = Havoc(house, self.dice, self.mailbox, self.postgres)
         self.http = httpx.Client(timeout=10)
-        self._due: list[tuple[float, Callable[[], object]]] = []
-
-    @property
-    def workers(self) -> list[Service]:
-        """Every process but the gateway."""
-        return [*self.exporters, *self.notifiers, *self.janitors]
 
     def run(self, seconds: float) -> None:
         """Let it rain for so long; then mend everything and wait until all tasks are over."""
-        self.house.start(self.gateway, *self.workers)
+        self.house.start(*self.havoc.services)
         end = time.monotonic() + seconds
         fault_at = time.monotonic()
         while time.monotonic() < end:
@@ -98,11 +85,12 @@ class Soak:
                 self._cancel()
             if time.monotonic() >= fault_at:
                 fault_at = time.monotonic() + self.dice.uniform(0.5, 2.5)
-                self._fault()
-            self._do_what_is_due()
+                self.done[self.havoc.strike()] += 1
+            self.havoc.look_after()
             pause = time.monotonic() + self.dice.uniform(0.05, 0.4)
             wait_until(lambda pause=pause: time.monotonic() > pause, seconds=5, what="a pause")  # type: ignore[misc]
-        self._mend()
+        self.havoc.mend()
+        self._send_again()
         self._settle()
         self.http.close()
 
@@ -122,7 +110,7 @@ class Soak:
             )
             self.submits.append(submit)
         headers = {"Idempotency-Key": submit.key}
-        url = f"{self.gateway.url}/api/export/work-logs"
+        url = f"{self.havoc.gateway.url}/api/export/work-logs"
         try:
             answer = self.http.post(url, json=submit.body, headers=headers)
         except httpx.HTTPError:
@@ -139,120 +127,13 @@ class Soak:
         task_id = self.dice.choice(known)
         self.cancelled.add(task_id)  # if the answer is lost, it may have been cancelled
         try:
-            answer = self.http.delete(f"{self.gateway.url}/api/tasks/{task_id}")
+            answer = self.http.delete(f"{self.havoc.gateway.url}/api/tasks/{task_id}")
         except httpx.HTTPError:
             return
         self.done[f"cancels answered {answer.status_code}"] += 1
 
-    def _fault(self) -> None:
-        faults: list[tuple[int, str, Callable[[], object]]] = [
-            (4, "SIGKILL of an exporter's child", self._kill_child),
-            (3, "SIGKILL of an exporter", lambda: self._kill(self._exporter())),
-            (1, "SIGKILL of a parent", lambda: self._kill_parent(self._exporter())),
-            (1, "SIGTERM to an exporter", lambda: self._stop(self._exporter())),
-            (2, "SIGSTOP of an exporter", lambda: self._freeze(self._exporter())),
-            (2, "SIGKILL of the notifier", lambda: self._kill(self.notifiers[0])),
-            (2, "SIGKILL of a janitor", lambda: self._kill(self.dice.choice(self.janitors))),
-            (1, "SIGKILL of the gateway", lambda: self._kill(self.gateway)),
-            (1, "SIGKILL of Redis", lambda: self._kill_redis(forget=False)),
-            (1, "SIGKILL of Redis, its data lost", lambda: self._kill_redis(forget=True)),
-            (1, "mail server asks to come again", self._delay_mail),
-            (1 if self.postgres else 0, "PostgreSQL restarted", self._restart_postgres),
-        ]
-        weights = [each[0] for each in faults]
-        ((_, name, fault),) = self.dice.choices(faults, weights)
-        self.done[name] += 1
-        fault()
-
-    def _later(self, action: Callable[[], object], least: float = 0.2, most: float = 2) -> None:
-        self._due.append((time.monotonic() + self.dice.uniform(least, most), action))
-
-    def _do_what_is_due(self) -> None:
-        for each in [each for each in self._due if each[0] <= time.monotonic()]:
-            self._due.remove(each)
-            each[1]()
-        for service in (self.gateway, *self.workers):
-            waits = any(getattr(action, "service", None) is service for _, action in self._due)
-            if service.running.poll() is not None and not waits:
-                service.launch()  # ended by itself, or by us: whoever supervises starts it anew
-
-    def _exporter(self) -> Service:
-        """Choose one that has something to lose, if any has."""
-        busy = self._busy()
-        return self.dice.choice(
-            [each for each in self.exporters if busy.intersection(children_of(each.running.pid))]
-            or self.exporters
-        )
-
-    def _busy(self) -> set[int]:
-        """The processes that hold a task, as the rows say."""
-        try:
-            return {int(each.split(":")[-2]) for each in self.house.holders()}
-        except UNAVAILABLE:
-            return set()
-
-    def _kill_child(self) -> None:
-        children = {pid for each in self.exporters for pid in children_of(each.running.pid)}
-        if children:
-            chosen = sorted(children & self._busy()) or sorted(children)
-            os.kill(self.dice.choice(chosen), signal.SIGKILL)
-
-    def _kill(self, service: Service) -> None:
-        service.kill()
-        self._later(_Start(service))
-
-    def _kill_parent(self, service: Service) -> None:
-        if service.running.poll() is None:
-            service.running.kill()
-            service.running.wait()
-        self._later(_Start(service))
-
-    def _stop(self, service: Service) -> None:
-        if service.running.poll() is None:
-            service.running.send_signal(signal.SIGTERM)
-
-    def _freeze(self, service: Service) -> None:
-        if service.running.poll() is None:
-            pid = service.running.pid
-            os.killpg(pid, signal.SIGSTOP)
-            longer = 2.0 * self.house.pace.lease
-            self._later(lambda: _signal_group(pid, signal.SIGCONT), 0.5, longer)
-
-    def _kill_redis(self, *, forget: bool) -> None:
-        if self.house.redis.process is None:
-            return
-        self.house.redis.kill()
-        if forget:
-            self.house.redis.forget()
-        self._later(self.house.redis.start, 0, 4)
-
-    def _delay_mail(self) -> None:
-        self.mailbox.at_recipient.append("451 4.3.0 greylisted")
-
-    def _restart_postgres(self) -> None:
-        assert self.postgres is not None
-        if self.postgres.process is not None:
-            self.postgres.stop()
-            self._later(self.postgres.start, 0, 4)
-
-    def _mend(self) -> None:
-        for _, action in self._due:
-            action()
-        self._due.clear()
-        for service in (self.gateway, *self.workers):
-            if service.running.poll() is not None:
-                service.launch()
-        for service in (self.gateway, *self.workers):
-            wait_until(
-                lambda service=service: (
-                    (  # type: ignore[misc]
-                        service.running.poll() is None or service.launch()
-                    )
-                    and service.health("readyz")[0] == 200
-                ),
-                seconds=60,
-                what=f"{service.module} is ready again",
-            )
+    def _send_again(self) -> None:
+        """Send what had no answer, with the same keys, now that everything answers."""
         for submit in [each for each in self.submits if each.task_id is None]:
             self._submit(submit)
 
@@ -265,21 +146,3 @@ class Soak:
         )
         self.house.note("soak: all tasks over after the last fault", since)
         self.house.wait_until_tidy()
-
-
-class _Start:
-    """Starts a service that is down."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-
-    def __call__(self) -> None:
-        if self.service.running.poll() is not None:
-            self.service.launch()
-
-
-def _signal_group(pid: int, number: signal.Signals) -> None:
-    try:
-        os.killpg(pid, number)
-    except ProcessLookupError:
-        return

@@ -11,9 +11,13 @@ from shared.contracts.tasks import State
 from shared.database import create_database_engine, read
 from shared.migrations import Schema, migrate
 from shared.tasks.models import TASKS
-from tests.faults.house import EXPORTER, GATEWAY, JANITOR, NOTIFIER, ROWS, USER, House
+from tests.faults.contents import ROWS
+from tests.faults.house import EXPORTER, GATEWAY, JANITOR, NOTIFIER, USER, House
 from tests.servers import PostgresServer, wait_until
 
+EX_SOFTWARE = 70
+STOPPED_SECONDS = 15
+"""Beyond the grace period, for a worker that has to find out that nothing answers."""
 BODY = {
     "start_date": "2024-01-01",
     "end_date": "2024-12-31",
@@ -102,6 +106,27 @@ def test_the_source_alone_is_gone_during_an_export(
     since = time.monotonic()
     house.is_done_once(task_id, "source gone for long", since)
     assert house.losses(task_id) == 0
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_a_worker_is_told_to_stop_while_the_task_database_is_gone(
+    postgres_house: House, own_postgres: PostgresServer, pool: str
+) -> None:
+    """It cannot hand its task over, and does not wait for that: the lease lapses."""
+    house = postgres_house
+    exporter = house.paused(EXPORTER, "writing", BULKHEAD_EXPORTER_POOL=pool)
+    house.start(exporter, NOTIFIER, JANITOR)
+    task_id = house.export()
+    house.wait_until_paused()
+    own_postgres.stop()
+    since = time.monotonic()
+    assert exporter.stop(seconds=house.pace.patience) in {0, EX_SOFTWARE}
+    assert time.monotonic() - since < house.pace.grace + STOPPED_SECONDS
+    own_postgres.start()
+    since = time.monotonic()
+    house.start(EXPORTER)
+    house.is_done_once(task_id, f"SIGTERM while the task database is gone: {pool}", since)
+    assert house.task(task_id).attempt == 2
 
 
 def load_source(postgres: PostgresServer) -> str:

@@ -46,6 +46,7 @@ def test_a_child_killed_at_a_step(
     house.is_done_once(task_id, fault, since, within=house.pace.sweep + 5)
     assert house.task(task_id).attempt == attempts
     assert house.losses(task_id) == attempts - 1
+    assert not house.has_lapsed(), "its parent did not wait for the lease"
 
 
 @pytest.mark.parametrize("step", ["writing", "stored"])
@@ -74,6 +75,7 @@ def test_a_parent_killed_takes_its_children_along_and_they_hand_over(house: Hous
     first.running.wait()
     house.is_done_once(task_id, "SIGKILL of the parent alone", since, within=house.pace.sweep + 5)
     assert (house.task(task_id).attempt, house.losses(task_id)) == (2, 0)
+    assert not house.has_lapsed()
     wait_until(lambda: not any(map(is_running, children)), seconds=5, what="no child is left")
 
 

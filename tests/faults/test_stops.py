@@ -42,6 +42,7 @@ def test_a_lone_child_that_is_told_to_end_hands_over(house: House) -> None:
     os.kill(child, signal.SIGTERM)
     house.is_done_once(task_id, "SIGTERM to a lone child", since, within=house.pace.sweep + 5)
     assert (house.task(task_id).attempt, house.losses(task_id)) == (2, 0)
+    assert not house.has_lapsed()
 
 
 def test_a_deploy_that_restarts_every_service_under_load(house: House) -> None:
@@ -70,3 +71,4 @@ def test_a_deploy_that_restarts_every_service_under_load(house: House) -> None:
     for task_id in house.accepted:
         house.is_done_once(task_id, "a deploy under load", since)
         assert house.losses(task_id) == 0
+    assert not house.has_lapsed()

@@ -168,6 +168,7 @@ class WorkerProcess:
             self._worker.pool,
             self.runner,
             self._holdings,
+            Storage.from_url(settings.storage_url),
             Bell(settings.redis_url),
         )
 

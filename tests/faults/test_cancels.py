@@ -66,3 +66,21 @@ def test_cancelled_after_its_worker_was_killed(house: House) -> None:
     seconds = is_cancelled(house, task_id, "cancel: its worker was killed", since)
     assert seconds < house.pace.recovery
     assert house.task(task_id).attempt == 1, "not run again"
+
+
+@pytest.mark.parametrize("step", ["writing", "stored"])
+def test_cancelled_while_it_waits_again_after_a_loss(house: House, step: str) -> None:
+    """Nobody runs it again, so nobody but whoever took it back can remove what it left."""
+    (first, _) = house.start(house.paused(EXPORTER, step), JANITOR)
+    task_id = house.export()
+    house.wait_until_paused()
+    assert house.files() != []
+    kill_all(first)
+    wait_until(
+        lambda: house.task(task_id).state is State.QUEUED,
+        seconds=house.pace.recovery,
+        what="it waits again",
+    )
+    since = time.monotonic()
+    assert house.store.cancel(task_id, OWNER) is Cancellation.CANCELLED
+    is_cancelled(house, task_id, f"cancel: waiting after a loss while {step}", since)

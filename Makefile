@@ -9,12 +9,16 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 ROWS ?= 300000
 FLOOD ?= 10000
+SECONDS ?= 180
+DATABASE ?= postgresql
+SEED ?=
 TEST_OPTIONS ?= -n auto --durations=10
+SOAK := tests/faults/test_soak.py
 FOR_DEVELOPERS := $(BIN)/.dev
 FOR_USERS := $(BIN)/.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test flood lint bench lock clean
+.PHONY: help demo test flood faults soak lint bench lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -33,6 +37,13 @@ lint: $(FOR_DEVELOPERS) ## Check style, types and the import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+faults: $(FOR_DEVELOPERS) ## Run the fault suite with the product's own lease, heartbeat and sweep
+	FAULTS_PACE=product $(BIN)/python -m pytest -n 4 -o timeout=900 --deselect $(SOAK) tests/faults
+
+soak: $(FOR_DEVELOPERS) ## Kill at random for SECONDS=180, then check everything (SEED=, DATABASE=sqlite)
+	SOAK_SECONDS=$(SECONDS) SOAK_DATABASE=$(DATABASE) SOAK_SEED=$(SEED) \
+	  $(BIN)/python -m pytest -s $(SOAK)
 
 bench: $(FOR_DEVELOPERS) ## Compare the speed of writing xlsx with openpyxl, in one run (ROWS=300000)
 	$(BIN)/python -m benchmarks --rows $(ROWS)

@@ -94,8 +94,7 @@ class Children:
             losses = self._holdings.lose([worker_name(pid) for pid in dead])
         if losses:
             log.warning("children_lost", pids=sorted(dead), queues=losses.queues)
-        for task_id in losses.failed:
-            self._storage.remove_leftovers(task_id)
+        self._storage.remove_lost(losses.attempts)
         self._bell.ring(*losses.queues)
 
     def _end_overdue(self, living: set[int]) -> None:

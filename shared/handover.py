@@ -14,15 +14,21 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+import structlog
+
 from shared.bell import Bell
 from shared.children import child_pids
+from shared.database import UNAVAILABLE
 from shared.process import unforked
+from shared.storage import Storage
 from shared.tasks.holdings import Holdings
 from shared.tasks.runner import EX_SOFTWARE, STUBBORN_SECONDS, Runner, worker_name
 
 TOLD_SECONDS = 0.5
 """How long a child that gets SIGTERM waits to learn why: Celery terminates a task so, too, and its
 parent says then that the task is cancelled."""
+
+log = structlog.get_logger(__name__)
 
 
 def hand_over_when_told(runner: Runner) -> None:
@@ -49,6 +55,7 @@ class GracefulStop:
         pool: Celery's pool; one of processes has children, any other runs tasks right here.
         runner: gives this process's runner.
         holdings: the rows that its processes hold.
+        storage: where they write.
         bell: rings for what was handed over.
     """
 
@@ -58,12 +65,14 @@ class GracefulStop:
         pool: Any,
         runner: Callable[[], Runner],
         holdings: Holdings,
+        storage: Storage,
         bell: Bell,
     ) -> None:
         self._grace_seconds = grace_seconds
         self._pool = pool
         self._runner = runner
         self._holdings = holdings
+        self._storage = storage
         self._bell = bell
 
     def begin(self) -> None:
@@ -94,7 +103,7 @@ class GracefulStop:
         runner.stop_all()
         runner.wait_until_idle(STUBBORN_SECONDS)
         if runner.is_running:
-            self._bell.ring(*self._holdings.release([worker_name()]))
+            self._storage.remove_lost(self._release([worker_name()]))
             os._exit(EX_SOFTWARE)
 
     def _stop_children(self, pids: list[int]) -> None:
@@ -104,12 +113,26 @@ class GracefulStop:
         while child_pids(self._pool) and time.monotonic() < give_up_at:
             time.sleep(TOLD_SECONDS / 5)
         if stubborn := child_pids(self._pool):
-            # Whatever they still write is fenced out.
-            with unforked():
-                queues = self._holdings.release([worker_name(pid) for pid in stubborn])
+            attempts = self._release([worker_name(pid) for pid in stubborn])
             for pid in stubborn:
                 _signal(pid, signal.SIGKILL)
-            self._bell.ring(*queues)
+            self._storage.remove_lost(attempts)
+
+    def _release(self, workers: list[str]) -> dict[str, int]:
+        """Hand over what processes hold that are about to be ended; their writes are fenced out.
+
+        Returns:
+            The attempts that end so, by task: what they left in storage is nobody's.
+        """
+        try:
+            with unforked():
+                released = self._holdings.release(workers)
+        except UNAVAILABLE as error:
+            # They wait for the database, and would for long. Their leases lapse.
+            log.warning("not_handed_over", reason=str(error.__cause__ or error))
+            return {}
+        self._bell.ring(*released.queues)
+        return released.attempts
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -41,6 +41,9 @@ class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no typ
         signals.task_received.connect(_hear)
         has_children = consumer.pool.uses_semaphore
         consumer.timer.call_repeatedly(BEAT_SECONDS if has_children else TURN_SECONDS, _beat)
+        # A killed child's pipe closes a moment before the child can be waited for. Celery, woken
+        # by the pipe, then sees it alive, and its slot is lost until it looks 5 seconds later.
+        consumer.timer.call_repeatedly(BEAT_SECONDS, consumer.pool.maintain_pool)
 
 
 def check_consumer() -> None:

@@ -7,7 +7,7 @@ rename. A file is on disk, not only in memory, before its task says that it is t
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -82,6 +82,11 @@ class Storage:
                     else:
                         each.unlink(missing_ok=True)
                 folder.rmdir()
+
+    def remove_lost(self, attempts: Mapping[str, int]) -> None:
+        """Remove what attempts left that were lost, by task; later attempts are left alone."""
+        for task_id, attempt in attempts.items():
+            self.remove_leftovers(task_id, before=attempt + 1)
 
     def publish(self, path: Path, key: str) -> None:
         """Move a finished scratch file to its key, durably.

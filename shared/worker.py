@@ -14,6 +14,7 @@ from typing import Any
 
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
+from celery.worker.request import Request
 
 from shared.bell import BELL, declare
 from shared.contracts.queues import Queue
@@ -45,10 +46,10 @@ def create_worker(
     app.conf.update(_celery_settings(queues), worker_send_task_events=settings.task_events)
     process = WorkerProcess(settings, build, limits, loop)
 
-    @app.task(name=BELL)
-    def hear(message: dict[str, Any]) -> str | None:
+    @app.task(name=BELL, bind=True, Request=_request_class(process))
+    def hear(bell: Any, message: dict[str, Any]) -> str | None:
         # What Flower shows of a bell: the task that it led to.
-        claim = process.runner().hear(Queue(message["queue"]))
+        claim = process.runner().hear(Queue(message["queue"]), bell.request.id)
         return f"{claim.kind} {claim.task_id}" if claim else None
 
     app.steps["consumer"].add(Pulse)
@@ -111,14 +112,24 @@ def _connect_signals(settings: WorkerSettings, process: WorkerProcess) -> None:
     def prepare_child(**_: object) -> None:
         process.prepare_child()
 
-    @signals.task_revoked.connect(weak=False)
-    def cancel(request: Any, terminated: bool, **_: object) -> None:
-        if terminated:
-            process.cancel(request.worker_pid)
-
     @signals.worker_shutting_down.connect(weak=False)
     def stop_in_time(**_: object) -> None:
         process.stop()
+
+
+def _request_class(process: WorkerProcess) -> type[Any]:
+    """Make what Celery's first process knows a bell by.
+
+    Its signal `task_revoked` would be too late, and does not say which process is meant.
+    """
+
+    class BellRequest(Request):  # type: ignore[misc]  # Celery has no types
+        def terminate(self, pool: Any, signal: Any = None) -> None:
+            # Not begun yet: Celery calls again when it has.
+            if self.time_start is None or process.cancel(self.worker_pid, self.id):
+                super().terminate(pool, signal)
+
+    return BellRequest
 
 
 def run_worker(app: Celery, settings: WorkerSettings, module: str) -> None:

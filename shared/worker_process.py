@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import structlog
 
 from shared.bell import Bell
-from shared.children import Children
+from shared.children import Children, child_pids
 from shared.contracts.tasks import TimeLimits
-from shared.database import create_database_engine
+from shared.database import UNAVAILABLE, create_database_engine
 from shared.guard import Guard
 from shared.handover import GracefulStop, hand_over_when_told
 from shared.health import Check, HealthServer, check_broker, check_database, check_storage
@@ -113,7 +113,12 @@ class WorkerProcess:
             settings.heartbeat_seconds,
         )
         self._guard = Guard(
-            engine, worker_name(), children, consumption, lambda: self._stop().end_now()
+            engine,
+            worker_name(),
+            children,
+            consumption,
+            lambda: self._stop().end_now(),
+            settings.lease_seconds,
         )
         self._guard.start()
         loop = self._make_loop() if self._make_loop else None
@@ -134,11 +139,28 @@ class WorkerProcess:
         if self._guard:
             threading.Thread(target=self._guard.leave, name="leave", daemon=True).start()
 
-    def cancel(self, pid: int) -> None:
-        """In the first process: Celery has been told to terminate what a child runs."""
-        if self._holdings:
+    def cancel(self, pid: int, bell: str) -> bool:
+        """In the first process: Celery is told to terminate what a bell led to.
+
+        Args:
+            pid: the child that runs it, or whatever another pool calls that.
+            bell: its id.
+
+        Returns:
+            Whether a child is to be signalled: the row says by then that its task is cancelled.
+        """
+        assert self._holdings is not None  # noqa: S101  (made in `begin`; for the type checker)
+        if pid not in child_pids(self._worker.pool):
+            self.runner().cancel(bell)
+            return False
+        try:
             with unforked():
                 self._holdings.cancel(worker_name(pid))
+        except UNAVAILABLE as error:
+            # Signalled now, the child would hand its task over, and another would run it.
+            log.warning("not_cancelled", reason=str(error.__cause__ or error))
+            return False
+        return True
 
     def _stop(self) -> GracefulStop:
         settings = self._settings
@@ -148,6 +170,7 @@ class WorkerProcess:
             self._worker.pool,
             self.runner,
             self._holdings,
+            Storage.from_url(settings.storage_url),
             Bell(settings.redis_url),
         )
 

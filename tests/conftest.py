@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -12,6 +13,7 @@ from sqlalchemy import Engine
 from shared.database import create_database_engine
 from shared.migrations import Schema, migrate
 from shared.tasks.store import TaskStore
+from tests.faults import figures
 from tests.servers import PostgresServer, RedisServer
 from tests.stack import Stack
 
@@ -20,6 +22,11 @@ def pytest_configure() -> None:
     """Let tests send Ctrl-C also where a shell has started them in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Show how long recoveries took; here, for this file is read in every process of a run."""
+    figures.show(terminalreporter)
 
 
 @pytest.fixture

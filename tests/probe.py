@@ -6,6 +6,7 @@ tried on real processes.
 
 import hashlib
 import os
+import re
 import signal
 import threading
 import time
@@ -41,9 +42,7 @@ def misbehave(how: str, context: TaskContext) -> None:
             raise SourceUnavailableError
         case "always away":
             raise SourceUnavailableError
-        case "die" if context.attempt == 1:
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "always die":
+        case "die" | "always die" if how == "always die" or context.attempt == 1:
             os.kill(os.getpid(), signal.SIGKILL)
     if context.attempt > 1:
         return
@@ -60,6 +59,9 @@ def misbehave(how: str, context: TaskContext) -> None:
                     time.sleep(600)
         case "stuck in C":
             hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+        case "hold the interpreter":
+            # A match that backtracks for years; unlike a hash, it lets no other thread run.
+            re.match("(a+)+$", "a" * 64 + "b")
 
 
 def run(parameters: WorkLogsExport, context: TaskContext) -> Finished:

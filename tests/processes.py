@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shared.process import die_with_parent
+from tests.privileges import drop_capabilities
 from tests.servers import free_port, wait_until
 
 START_SECONDS = 30
@@ -25,12 +26,20 @@ class Service:
         environment: its settings.
         folder: for its log.
         port_variable: the setting of the port that its health is on.
+        privileged: whether it keeps root's power over permissions, if the tests have it.
     """
 
     def __init__(
-        self, module: str, environment: Mapping[str, str], folder: Path, port_variable: str
+        self,
+        module: str,
+        environment: Mapping[str, str],
+        folder: Path,
+        port_variable: str,
+        *,
+        privileged: bool = True,
     ) -> None:
         self.module = module
+        self.privileged = privileged
         self.port = free_port()
         self.environment = {**environment, port_variable: str(self.port)}
         self.log = folder / f"{module}-{self.port}.log"
@@ -43,6 +52,12 @@ class Service:
     def launch(self) -> "Service":
         """Start, and do not wait."""
         parent = os.getpid()
+
+        def prepare() -> None:
+            die_with_parent(parent, signal.SIGKILL)
+            if not self.privileged:
+                drop_capabilities()
+
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("BULKHEAD_")}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -52,7 +67,7 @@ class Service:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=lambda: die_with_parent(parent, signal.SIGKILL),
+                preexec_fn=prepare,
             )
         return self
 

@@ -1,5 +1,6 @@
 """A database, a broker and the processes of one test, with settings that make faults quick."""
 
+import os
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -90,7 +91,12 @@ class Stack:
     def files(self) -> list[str]:
         """List what storage holds, scratch included."""
         root = self.data_dir / "files"
-        return sorted(str(each.relative_to(root)) for each in root.rglob("*") if each.is_file())
+        # Not Path.rglob, which raises when a folder goes away meanwhile.
+        return sorted(
+            str((Path(folder) / name).relative_to(root))
+            for folder, _, names in os.walk(root)
+            for name in names
+        )
 
     def close(self) -> None:
         """End every process."""

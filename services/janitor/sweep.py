@@ -27,7 +27,7 @@ class Sweep:
 
     Args:
         store: the task rows.
-        storage: where tasks write that may have failed.
+        storage: where lost tasks wrote.
         bell: rings.
         scheduler: inserts what is due by the clock.
         max_losses: workers a task may lose before it fails.
@@ -81,8 +81,7 @@ class Sweep:
         recovered = self._store.recover_lapsed(self._max_losses)
         if recovered:
             log.warning("leases_lapsed", waiting=recovered.waiting, failed=recovered.failed)
-        for task_id in recovered.failed:
-            self._storage.remove_leftovers(task_id)
+        self._storage.remove_lost(recovered.attempts)
         return recovered
 
     def _ring(self, queue: Queue, due: int) -> int:

@@ -40,9 +40,11 @@ class TaskContext:
     Args:
         claim: the task.
         scratch: a folder for files in the making; the handler makes it, the runner removes it.
+        bell: the id of the one that led to it.
     """
 
-    def __init__(self, claim: Claim, scratch: Path) -> None:
+    def __init__(self, claim: Claim, scratch: Path, bell: str | None = None) -> None:
+        self.bell = bell
         self.task_id = claim.task_id
         self.attempt = claim.attempt
         self.owner = claim.owner

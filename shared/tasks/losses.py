@@ -19,12 +19,15 @@ class Losses:
     Attributes:
         queues: to ring, one for each task that waits again or follows from one that failed.
         waiting: the tasks that wait again.
-        failed: the tasks that have ended; nobody else removes what they left in storage.
+        failed: the tasks that have ended.
+        attempts: of each of them, the attempt that was lost. Whoever took it back removes what it
+            left in storage: a task that waits may be cancelled and have no other attempt.
     """
 
     queues: list[Queue] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    attempts: dict[str, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether there were any."""
@@ -53,6 +56,7 @@ def lose(connection: Connection, which: ColumnElement[bool], max_losses: int) ->
     for row in rows:
         statement = update(TASKS).where(TASKS.c.id == row.id)
         statement = statement.values(losses=TASKS.c.losses + 1)
+        losses.attempts[row.id] = row.attempt
         if error := why_not_again(row, moment, max_losses):
             losses.queues.extend(fail_row(connection, statement, error) or [])
             losses.failed.append(row.id)

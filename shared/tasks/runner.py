@@ -78,8 +78,13 @@ class Runner:
         self._running: set[TaskContext] = set()
         self._is_closed = False
 
-    def hear(self, queue: Queue) -> Claim | None:
-        """Claim the best due task of a queue and run it to its end; None if none was due."""
+    def hear(self, queue: Queue, bell: str | None = None) -> Claim | None:
+        """Claim the best due task of a queue and run it to its end; None if none was due.
+
+        Args:
+            queue: that the bell was heard on.
+            bell: its id, by which the task can be cancelled.
+        """
         if self._is_closed:
             self._bell.ring(queue)  # for another worker; this one's consumer stops next
             return None
@@ -96,7 +101,7 @@ class Runner:
         with structlog.contextvars.bound_contextvars(
             task_id=claim.task_id, kind=claim.kind, attempt=claim.attempt
         ):
-            self._run(claim)
+            self._run(claim, bell)
         return claim
 
     @property
@@ -113,11 +118,17 @@ class Runner:
         for context in [*self._running]:
             context.stop(StopReason.SHUTDOWN)
 
-    def _run(self, claim: Claim) -> None:
+    def cancel(self, bell: str) -> None:
+        """Cancel what a bell led to, if that runs in this process."""
+        for context in [*self._running]:
+            if context.bell == bell:
+                context.stop(StopReason.CANCELLED)
+
+    def _run(self, claim: Claim, bell: str | None) -> None:
         began = time.monotonic()
         log.info("task_started")
         limits = self._limits[claim.kind]
-        context = TaskContext(claim, self._storage.scratch(claim.task_id, claim.attempt))
+        context = TaskContext(claim, self._storage.scratch(claim.task_id, claim.attempt), bell)
         watcher = Watcher(
             self._store,
             claim,

@@ -64,8 +64,9 @@ class MailBox:
 
 @contextmanager
 def mail_server(mailbox: MailBox, **options: Any) -> Iterator[int]:
-    """Run a mail server on a free port; options are aiosmtpd's."""
-    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port(), **options)
+    """Run a mail server on a free port, unless options name one; they are aiosmtpd's."""
+    options = {"port": free_port(), **options}
+    controller = Controller(mailbox, hostname="127.0.0.1", **options)
     controller.start()
     try:
         yield int(controller.port)
@@ -82,9 +83,9 @@ def authenticate(
 
 
 @contextmanager
-def silent_server() -> Iterator[int]:
+def silent_server(port: int = 0) -> Iterator[int]:
     """Take connections and never say a word."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", port)) as server:
         held: list[socket.socket] = []
 
         def accept() -> None:

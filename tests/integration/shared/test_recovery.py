@@ -151,7 +151,9 @@ def test_a_process_that_must_end_hands_over_what_it_holds(store: TaskStore) -> N
     claim(store, worker="host:2")
     store.cancel(cancelled, "ann")
     holdings = Holdings(store.engine, store.lease, max_losses=3)
-    assert holdings.release(["host:2"]) == [Queue.EXPORT]
+    released = holdings.release(["host:2"])
+    assert released.queues == [Queue.EXPORT]
+    assert [*released.attempts.values()] == [1, 1]
     assert record(store, kept).state is State.RUNNING
     assert record(store, handed).state is State.QUEUED
     assert record(store, cancelled).state is State.CANCELLED

@@ -1,0 +1,63 @@
+"""SIGSTOP for longer than the lease, then SIGCONT: whoever wakes up late changes nothing."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from shared.contracts.tasks import Status
+from tests.faults.house import EXPORTER, JANITOR, NOTIFIER, House
+from tests.servers import wait_until
+
+
+@pytest.mark.parametrize("step", ["reading", "writing", "stored"])
+def test_a_worker_frozen_for_longer_than_its_lease(either_house: House, step: str) -> None:
+    house = either_house
+    (frozen, *_) = house.start(house.paused(EXPORTER, step), NOTIFIER, JANITOR)
+    task_id = house.export()
+    house.wait_until_paused()
+    house.start(EXPORTER)
+    since = time.monotonic()
+    os.killpg(frozen.running.pid, signal.SIGSTOP)
+    house.resume()  # awake again, it goes on where it was
+    house.wait_until_told(task_id)
+    seconds = time.monotonic() - since
+    assert seconds < house.pace.recovery
+    second = house.task(task_id)
+    assert (second.attempt, house.losses(task_id)) == (2, 1)
+    os.killpg(frozen.running.pid, signal.SIGCONT)
+    wait_until(
+        lambda: '"ending": "lost"' in frozen.log.read_text(),
+        seconds=house.pace.patience,
+        what="the frozen worker finds that its task is somebody else's",
+    )
+    kind = house.engine.dialect.name
+    house.is_done_once(task_id, f"SIGSTOP of a worker: {step}, {kind}", time.monotonic() - seconds)
+    assert house.task(task_id) == second
+    # It was presumed dead, and works as well as any other now.
+    again = house.export()
+    house.wait_until_told(again)
+    assert house.task(again).status is Status.COMPLETED
+
+
+def test_a_child_frozen_alone(house: House) -> None:
+    """Its parent lives, and does not extend the lease of a child that gives no sign of life."""
+    (first, *_) = house.start(house.paused(EXPORTER, "writing"), NOTIFIER, JANITOR)
+    task_id = house.export()
+    child = house.wait_until_paused()
+    house.start(EXPORTER)
+    since = time.monotonic()
+    os.kill(child, signal.SIGSTOP)
+    house.resume()
+    house.is_done_once(task_id, "SIGSTOP of a child alone", since, within=house.pace.recovery)
+    assert (house.task(task_id).attempt, house.losses(task_id)) == (2, 1)
+    second = house.task(task_id)
+    os.kill(child, signal.SIGCONT)
+    wait_until(
+        lambda: '"ending": "lost"' in first.log.read_text(),
+        seconds=house.pace.patience,
+        what="the frozen child finds that its task is somebody else's",
+    )
+    house.wait_until_tidy()
+    assert house.task(task_id) == second

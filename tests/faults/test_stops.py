@@ -1,0 +1,74 @@
+"""SIGTERM: to a worker under load, to one child, to every service in turn."""
+
+import os
+import signal
+import time
+
+import httpx
+
+from shared.contracts.tasks import ExportFormat
+from tests.faults.house import EXPORTER, GATEWAY, JANITOR, NOTIFIER, USER, House
+
+HANDED_OVER_SECONDS = 3
+"""What is promised, from the end of the grace period on."""
+
+
+def test_a_stop_under_load_hands_over_what_is_longer_than_the_grace_period(house: House) -> None:
+    (first, *_) = house.start(house.paused(EXPORTER, "writing"), NOTIFIER, JANITOR)
+    long = house.export()
+    house.wait_until_paused()
+    (second,) = house.start(EXPORTER)
+    others = [house.export(ExportFormat.CSV) for _ in range(5)]
+    since = time.monotonic()
+    first.running.send_signal(signal.SIGTERM)
+    house.waits_again(long)
+    seconds = time.monotonic() - since - house.pace.grace
+    assert seconds < HANDED_OVER_SECONDS
+    assert first.running.wait(house.pace.patience) == 0
+    began = time.monotonic() - seconds
+    for each in (long, *others):
+        house.is_done_once(each, "SIGTERM under load", began)
+        assert house.losses(each) == 0
+    assert house.task(long).attempt == 2
+    assert {house.task(each).attempt for each in others} == {1}
+    assert second.stop(seconds=house.pace.patience) == 0
+
+
+def test_a_lone_child_that_is_told_to_end_hands_over(house: House) -> None:
+    house.start(house.paused(EXPORTER, "reading"), NOTIFIER, JANITOR)
+    task_id = house.export()
+    child = house.wait_until_paused()
+    since = time.monotonic()
+    os.kill(child, signal.SIGTERM)
+    house.is_done_once(task_id, "SIGTERM to a lone child", since, within=house.pace.sweep + 5)
+    assert (house.task(task_id).attempt, house.losses(task_id)) == (2, 0)
+    assert not house.has_lapsed()
+
+
+def test_a_deploy_that_restarts_every_service_under_load(house: House) -> None:
+    gateway = house.service(GATEWAY)
+    workers = house.start(gateway, EXPORTER, EXPORTER, NOTIFIER, JANITOR)[1:]
+    body = {
+        "start_date": "2024-01-01",
+        "end_date": "2024-12-31",
+        "notify": {"user_id": USER, "notification_type": "inbox"},
+    }
+
+    def submit() -> None:
+        answer = httpx.post(f"{gateway.url}/api/export/work-logs", json=body, timeout=20)
+        assert answer.status_code == 202
+        house.accepted.append(answer.json()["task_id"])
+
+    for each in workers:
+        submit()
+        submit()
+        assert each.stop(seconds=house.pace.patience) == 0
+        each.start()
+    gateway.stop()
+    gateway.start()
+    since = time.monotonic()
+    submit()
+    for task_id in house.accepted:
+        house.is_done_once(task_id, "a deploy under load", since)
+        assert house.losses(task_id) == 0
+    assert not house.has_lapsed()

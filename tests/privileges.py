@@ -1,0 +1,27 @@
+"""Takes root's power over permissions from a process that is about to begin.
+
+Another user would not do: the interpreter may lie where only root can look. User 0 without
+capabilities obeys the modes of files, as anybody does.
+"""
+
+import ctypes
+import errno
+import os
+import sys
+
+PR_CAPBSET_DROP = 24  # Source: prctl(2)
+CAPABILITIES = 64
+"""As many as a kernel can have; it says of each whether it knows it."""
+
+
+def drop_capabilities() -> None:
+    """Drop all of them from what the next `exec` may have; call it in a child, before that."""
+    if sys.platform != "linux" or os.getuid() != 0:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in range(CAPABILITIES):
+        if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0:
+            continue
+        if ctypes.get_errno() == errno.EINVAL:  # the kernel knows no more
+            return
+        raise OSError(ctypes.get_errno(), "capabilities cannot be dropped")

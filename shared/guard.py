@@ -4,7 +4,6 @@ It looks after the pool's processes, says that the worker is there, and ends a w
 connected but has ceased to consume, so that whoever started it starts it anew.
 """
 
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -34,7 +33,6 @@ class Guard(threading.Thread):
         children: of its pool.
         consumption: of its consumer.
         end: ends this process, after its tasks were handed over.
-        lease_seconds: after so long without a sign of life its tasks are another worker's.
     """
 
     def __init__(
@@ -44,7 +42,6 @@ class Guard(threading.Thread):
         children: Children,
         consumption: Consumption,
         end: Callable[[], None],
-        lease_seconds: float,
     ) -> None:
         super().__init__(name="guard", daemon=True)
         self._engine = engine
@@ -52,14 +49,12 @@ class Guard(threading.Thread):
         self._children = children
         self._consumption = consumption
         self._end = end
-        self._lease_seconds = lease_seconds
         self._over = threading.Event()
         self._wait_until: dict[str, float] = {}
 
     def run(self) -> None:
         """Look, until the worker stops."""
         while not self._over.wait(LOOK_SECONDS):
-            self._wind_up()
             self._try("children", self._children.look, 0)
             self._try("presence", self._say_present, SAID_EVERY_SECONDS)
             self._try("consumption", self._look_at_consumer, 1)
@@ -73,15 +68,6 @@ class Guard(threading.Thread):
         self._wait_until["presence"] = float("inf")
         with unforked():
             say_absent(self._engine, self._worker_name)
-
-    def _wind_up(self) -> None:
-        """Have the kernel end this process if it computes for a lease and never comes here.
-
-        Then a task in one of its threads holds the interpreter, in a call into C, and no thread can
-        run; the others' leases have lapsed by then. Time in which it was frozen does not count.
-        Source: setitimer(2), the default action of SIGPROF in signal(7)
-        """
-        signal.setitimer(signal.ITIMER_PROF, self._lease_seconds)
 
     def _try(self, what: str, look: Callable[[], None], every_seconds: float) -> None:
         moment = time.monotonic()

@@ -21,6 +21,7 @@ from shared.storage import Storage
 from shared.tasks.holdings import Holdings
 from shared.tasks.runner import Handler, Runner, worker_name
 from shared.tasks.store import TaskStore
+from shared.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
@@ -113,14 +114,10 @@ class WorkerProcess:
             settings.heartbeat_seconds,
         )
         self._guard = Guard(
-            engine,
-            worker_name(),
-            children,
-            consumption,
-            lambda: self._stop().end_now(),
-            settings.lease_seconds,
+            engine, worker_name(), children, consumption, lambda: self._stop().end_now()
         )
         self._guard.start()
+        Watchdog(settings.lease_seconds).start()
         loop = self._make_loop() if self._make_loop else None
         if loop:
             loop.start()

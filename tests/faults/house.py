@@ -130,11 +130,14 @@ class House(Ledger):
 
     def wait_until_tidy(self) -> None:
         """Wait until storage holds the recorded files and nothing else."""
-        wait_until(
-            lambda: self.files() == self.recorded_files(),
-            seconds=self.pace.patience,
-            what=f"storage holds {self.recorded_files()}, not {self.files()}",
-        )
+        try:
+            wait_until(lambda: not self.untidy(), seconds=self.pace.patience, what="it is tidy")
+        except AssertionError:
+            assert self.untidy() == []
+
+    def untidy(self) -> list[str]:
+        """List what is in storage for nobody, and what is recorded and not there."""
+        return sorted({*self.files()} ^ {*self.recorded_files()})
 
     def is_done_once(self, task_id: str, fault: str, since: float, *, within: float = 0) -> None:
         """Assert that an export has one file with the right rows and has been told of once.

@@ -104,6 +104,7 @@ def test_a_task_longer_than_the_visibility_timeout(house: House) -> None:
     )
     task_id = house.export()
     house.wait_until_paused()
+    assert house.unacknowledged() == 0
     since = time.monotonic()
     longer = since + max(5.0, 1.5 * house.pace.lease)
     wait_until(lambda: time.monotonic() > longer, seconds=60, what="both timeouts have passed")

@@ -161,6 +161,13 @@ class House(Ledger):
         assert cells(self.data_dir / "files" / files[0]) == expected_cells()
         assert seconds < (within or self.pace.patience), f"recovered after {seconds:.1f} s"
 
+    def are_done_once(self, task_ids: list[str], fault: str, since: float) -> None:
+        """Assert it of several; what the assertions take is no part of the recovery."""
+        self.wait_until_told(*task_ids)
+        seconds = time.monotonic() - since
+        for each in task_ids:
+            self.is_done_once(each, fault, time.monotonic() - seconds)
+
     def note(self, fault: str, since: float) -> float:
         """Keep a figure of a fault after which nothing is in storage; give the seconds."""
         seconds = time.monotonic() - since

@@ -39,7 +39,7 @@ lint: $(FOR_DEVELOPERS) ## Check style, types and the import rules
 	$(BIN)/lint-imports
 
 faults: $(FOR_DEVELOPERS) ## Run the fault suite with the product's own lease, heartbeat and sweep
-	FAULTS_PACE=product $(BIN)/python -m pytest -n 4 -o timeout=900 --deselect $(SOAK) tests/faults
+	FAULTS_PACE=product $(BIN)/python -m pytest -n 4 --deselect $(SOAK) tests/faults
 
 soak: $(FOR_DEVELOPERS) ## Kill at random for SECONDS=180, then check everything (SEED=, DATABASE=sqlite)
 	SOAK_SECONDS=$(SECONDS) SOAK_DATABASE=$(DATABASE) SOAK_SEED=$(SEED) \

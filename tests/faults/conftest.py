@@ -15,6 +15,13 @@ from tests.faults.pace import Pace, chosen_pace
 from tests.servers import PostgresServer, RedisServer
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests of faults the time that their waits may take on a busy machine."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(chosen_pace().timeout))
+
+
 @pytest.fixture(scope="session")
 def pace() -> Pace:
     """The pace that was asked for."""

@@ -41,6 +41,11 @@ class Pace:
         """How long a test waits for what has no promised bound, on a busy machine."""
         return 45 + 3 * self.lease
 
+    @property
+    def timeout(self) -> float:
+        """How long a test may take in all: a few such waits, one after the other."""
+        return 5 * self.patience
+
     def environment(self) -> dict[str, str]:
         """The settings as the environment gives them."""
         return {

@@ -33,8 +33,8 @@ def test_redis_killed_in_the_middle_of_an_export(house: House, data: str) -> Non
     house.wait_until_over(running, seconds=house.pace.patience)  # without a broker
     since = time.monotonic()
     house.redis.start()
+    house.are_done_once([running, *waiting], f"SIGKILL of Redis, its data {data}", since)
     for each in (running, *waiting):
-        house.is_done_once(each, f"SIGKILL of Redis, its data {data}", since)
         assert (house.task(each).attempt, house.losses(each)) == (1, 0)
 
 
@@ -59,8 +59,8 @@ def test_redis_absent_during_submits(house: House) -> None:
         assert service.health("healthz")[0] == 200
     since = time.monotonic()
     house.redis.start()
+    house.are_done_once(house.accepted, "Redis absent during submits", since)
     for each in house.accepted:
-        house.is_done_once(each, "Redis absent during submits", since)
         assert house.task(each).attempt == 1
 
 
@@ -104,6 +104,7 @@ def test_a_task_longer_than_the_visibility_timeout(house: House) -> None:
     )
     task_id = house.export()
     house.wait_until_paused()
+    assert house.unacknowledged() == 0
     since = time.monotonic()
     longer = since + max(5.0, 1.5 * house.pace.lease)
     wait_until(lambda: time.monotonic() > longer, seconds=60, what="both timeouts have passed")

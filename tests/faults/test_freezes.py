@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from shared.contracts.tasks import Status
+from shared.contracts.tasks import State, Status
 from tests.faults.house import EXPORTER, JANITOR, NOTIFIER, House
 from tests.servers import wait_until
 
@@ -61,3 +61,31 @@ def test_a_child_frozen_alone(house: House) -> None:
     )
     house.wait_until_tidy()
     assert house.task(task_id) == second
+
+
+def test_a_worker_that_wakes_up_while_another_is_at_it(either_house: House) -> None:
+    """The row says that the task runs, as it did before: only the attempt tells the two apart."""
+    house = either_house
+    (frozen, *_) = house.start(house.paused(EXPORTER, "stored"), NOTIFIER, JANITOR)
+    task_id = house.export()
+    house.wait_until_paused()
+    first, house.marker = house.marker, house.folder / "second"
+    since = time.monotonic()
+    os.killpg(frozen.running.pid, signal.SIGSTOP)
+    house.start(house.paused(EXPORTER, "writing"))
+    house.wait_until_paused()
+    os.killpg(frozen.running.pid, signal.SIGCONT)
+    first.with_suffix(".go").touch()
+    wait_until(
+        lambda: '"ending": "' in frozen.log.read_text(),
+        seconds=house.pace.patience,
+        what="the frozen worker is done with it",
+    )
+    assert '"ending": "lost"' in frozen.log.read_text()
+    task = house.task(task_id)
+    assert (task.state, task.attempt) == (State.RUNNING, 2)
+    assert house.files() == [f".scratch/{task_id}/2/export.xlsx"]
+    house.resume()
+    kind = house.engine.dialect.name
+    house.is_done_once(task_id, f"SIGSTOP; awake while another is at it, {kind}", since)
+    assert (house.task(task_id).attempt, house.losses(task_id)) == (2, 1)

@@ -112,8 +112,7 @@ def test_janitors_killed_and_two_at_once(house: House) -> None:
     house.wait_until_paused()
     kill_all(paused)
     house.start(JANITOR, JANITOR, EXPORTER)
-    for each in tasks:
-        house.is_done_once(each, "SIGKILL of the janitor; then two of them", since)
+    house.are_done_once(tasks, "SIGKILL of the janitor; then two of them", since)
     assert sum(house.losses(each) for each in tasks) == 1
     assert sorted(house.task(each).attempt for each in tasks) == [1, 1, 1, 2]
 

@@ -9,11 +9,12 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 ROWS ?= 300000
 TEST_OPTIONS ?= -n auto --durations=10
+E2E_OPTIONS ?= --durations=10 -v
 FOR_DEVELOPERS := $(BIN)/.dev
 FOR_USERS := $(BIN)/.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test e2e lint bench lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -23,6 +24,11 @@ demo: $(FOR_USERS) ## Run it all with sample data and export a month (ONCE=1 sto
 
 test: $(FOR_DEVELOPERS) ## Run the tests against real servers, databases and processes
 	$(BIN)/python -m pytest $(TEST_OPTIONS)
+
+# One process: the tests share one set of containers, and each leaves it as it found it.
+e2e: $(FOR_DEVELOPERS) ## Run the containers on a real engine and test them from outside
+	engine=$$(bash tests/e2e/engine.sh) && eval "$$engine" && \
+	  $(BIN)/python -m pytest $(E2E_OPTIONS) tests/e2e
 
 lint: $(FOR_DEVELOPERS) ## Check style, types and the import rules
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""A mail server for trying Bulkhead out: it takes every mail, shows it in its log, delivers none."""
+"""A mail server for trying Bulkhead out: takes every mail, shows it in its log, delivers none."""
 
 import signal
 import sys

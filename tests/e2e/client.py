@@ -47,7 +47,8 @@ class Client:
     def completed(self, *tasks: str, seconds: float = 120) -> list[dict[str, Any]]:
         """Wait until tasks are over, all of them well."""
         ended = [self.wait(each, seconds=seconds) for each in tasks]
-        assert [each for each in ended if each["status"] != "completed"] == []
+        bad = [each for each in ended if each["status"] != "completed"]
+        assert not bad, bad
         return ended
 
     def download(self, task: dict[str, Any]) -> bytes:

@@ -40,9 +40,14 @@ def test_an_image_has_its_own_dependencies_and_none_of_its_neighbours(
 def test_an_image_has_shared_and_one_service(built: Built, service: str) -> None:
     image = f"bulkhead-{service}:{built.tag}"
     listing = "import pathlib; print(*sorted(p.name for p in pathlib.Path('services').iterdir()))"
-    assert python(image, "-c", listing).split() == ["__init__.py", service]
+    assert python(image, "-c", listing).split() == ["__init__.py", "__pycache__", service]
     listing = "import os; print(*sorted(os.listdir()))"
-    assert python(image, "-c", listing).split() == ["services", "shared"]
+    # The first names the project's version, and holds no code.
+    assert python(image, "-c", listing).split() == [
+        "bulkhead-0.1.0.dist-info",
+        "services",
+        "shared",
+    ]
 
 
 @pytest.mark.parametrize("service", OURS)

@@ -12,8 +12,8 @@ from tests.unit.deploy.manifests import documents, settings
 (COMPOSE,) = documents(ROOT / "compose.yaml")
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 WORKERS = ("exporter", "notifier", "janitor")
-OWN = {"BULKHEAD_TAG", "BULKHEAD_PORT"}
-"""Variables of compose.yaml itself: the images' tag, and the port on this machine."""
+OWN = {"BULKHEAD_TAG", "BULKHEAD_REVISION", "BULKHEAD_PORT"}
+"""Variables of compose.yaml itself: images' tag and label, and the port on this machine."""
 OF_CLIENTS = {"BULKHEAD_URL", "BULKHEAD_API_KEY"}
 
 

@@ -16,7 +16,7 @@ SUFFIX = "_FILE"
 
 
 class FileSource(PydanticBaseSettingsSource):
-    """Reads each setting whose variable, with `_FILE` behind it, names a file.
+    """Reads each setting whose variable is not set and, with `_FILE` behind it, names a file.
 
     White space around the content is dropped: editors and `echo` end a file with a line feed. An
     empty variable counts as not set.
@@ -36,9 +36,10 @@ class FileSource(PydanticBaseSettingsSource):
         Raises:
             SettingsError: the file cannot be read.
         """
-        name = f"{self._prefix}{field_name}{SUFFIX}".upper()
+        variable = f"{self._prefix}{field_name}".upper()
+        name = variable + SUFFIX
         path = os.environ.get(name)
-        if not path:
+        if not path or os.environ.get(variable):  # a file that is not needed need not be there
             return None, field_name, False
         try:
             return Path(path).read_text(encoding="utf-8").strip(), field_name, False

@@ -21,6 +21,7 @@ from tests.servers import free_port
 PREFIX = "bulkhead-e2e"
 FILES = ("compose.yaml", "tests/e2e/compose.yaml")
 ROWS = 300_000
+TEST_SECONDS = 600
 
 
 def pytest_configure() -> None:
@@ -30,6 +31,13 @@ def pytest_configure() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First whether it starts at all; and the first test waits for images to be built."""
+    items.sort(key=lambda item: item.path.name != "test_start.py")
+    for item in items:
+        item.add_marker(pytest.mark.timeout(TEST_SECONDS))
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,12 @@ def test_an_empty_file_or_name_counts_as_not_set(
     assert Settings().database_url.startswith("sqlite:///")
 
 
+def test_a_file_that_is_not_needed_need_not_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BULKHEAD_REDIS_URL_FILE", "/nowhere")
+    monkeypatch.setenv("BULKHEAD_REDIS_URL", "redis://elsewhere:6379/3")
+    assert ExporterSettings().redis_url == "redis://elsewhere:6379/3"
+
+
 @pytest.mark.parametrize(
     ("content", "reason"), [(None, "No such file"), (b"\xff", "it is no UTF-8 text")]
 )

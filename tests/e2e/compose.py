@@ -86,6 +86,19 @@ class Container:
             what=f"{self.facts()['Name']} is {health}, not {self.health}",
         )
 
+    def pause(self) -> None:
+        """Freeze it; a kernel that is busy may need to be told twice."""
+        wait_until(self._is_paused, seconds=60, what="it is paused")
+
+    def _is_paused(self) -> bool:
+        if self.facts()["State"]["Status"] != "paused":
+            subprocess.run(["docker", "pause", self.id], capture_output=True, check=False)
+        return bool(self.facts()["State"]["Status"] == "paused")
+
+    def unpause(self) -> None:
+        """Let it go on."""
+        docker("unpause", self.id)
+
     def execute(self, *command: str, user: str = "") -> str:
         """Run a command inside."""
         return docker("exec", *(("--user", user) if user else ()), self.id, *command)
@@ -126,8 +139,12 @@ class Compose:
         return more
 
     def up(self, *arguments: str, **settings: str) -> None:
-        """`up --wait`."""
-        self("up", "--wait", "--wait-timeout", "180", "--no-build", *arguments, **settings)
+        """`up --wait`; if that fails, say what the containers say."""
+        try:
+            self("up", "--wait", "--wait-timeout", "180", "--no-build", *arguments, **settings)
+        except AssertionError as error:
+            said = self("ps", "--all") + self("logs", "--tail", "20")
+            raise AssertionError(f"{error}\n{said}") from error
 
     def containers(self, service: str) -> list[Container]:
         """The containers of a service, running or not."""

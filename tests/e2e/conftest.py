@@ -136,7 +136,7 @@ def healthy(stack: Stack) -> Iterator[Stack]:
     for service in (*OURS, "redis", "postgres"):
         for container in stack.compose.containers(service):
             if container.health == "paused":
-                docker("unpause", container.id)
+                container.unpause()
     if not all(
         [each.health for each in stack.compose.containers(service)] == ["healthy"]
         for service in (*OURS, "redis", "postgres")

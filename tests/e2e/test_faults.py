@@ -69,10 +69,10 @@ def test_an_exporter_frozen_in_the_middle_is_replaced_and_fenced_out(
     healthy.compose.scale("exporter", 2)
     task_id = healthy.client.export(**YEAR)
     victim = begun(healthy, task_id)
-    docker("pause", victim.id)
+    victim.pause()
     assert victim.health == "paused"
     task = healthy.client.wait(task_id)
-    docker("unpause", victim.id)
+    victim.unpause()
     wait_until(lambda: ends(healthy, task_id)[victim.id], seconds=60, what="it sees that it lost")
     victim.wait_for("healthy")
     assert healthy.client.task(task_id) == task

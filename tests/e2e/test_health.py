@@ -38,12 +38,12 @@ def test_one_that_hangs_is_unhealthy_alone(healthy: Stack, service: str) -> None
 def test_a_paused_server_is_reported_in_time(healthy: Stack, server: str, check: str) -> None:
     before = since(healthy)
     container = healthy.compose.container(server)
-    docker("pause", container.id)
+    container.pause()
     try:
         _is_reported(healthy, check)
         all_are(healthy, "unhealthy")
     finally:
-        docker("unpause", container.id)
+        container.unpause()
     all_are(healthy, "healthy")
     assert since(healthy) == before, "not being ready is no reason for a restart"
     healthy.client.completed(healthy.client.export())

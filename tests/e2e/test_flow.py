@@ -153,7 +153,7 @@ def test_cleaning_up_removes_files_from_the_volume(stack: Stack) -> None:
     assert everything["result"]["deleted_count"] >= 1
     assert client.http.get(task["result"]["download_url"]).status_code == 410
     assert client.http.get("/api/exports").json()["count"] == 0
-    # Scratch of workers that other tests have killed is an orphan, which the clock's clean-up removes.
+    # Scratch of workers that tests have killed is an orphan, which the scheduled clean-up removes.
     gateway = stack.compose.container("gateway")
     files = ("find", "/data/exports", "-type", "f", "-not", "-path", "*/.scratch/*")
     assert gateway.execute(*files) == ""

@@ -89,8 +89,9 @@ def test_an_exporter_that_cannot_write_is_unhealthy_alone(healthy: Stack) -> Non
     read_only = healthy.compose.with_file(str(ROOT / "tests/e2e/read_only.yaml"))
     read_only("up", "--detach", "--no-deps", "--no-build", "exporter")
     exporter = healthy.compose.container("exporter")
+    said = '"storage": "StorageReadOnlyError"'
+    wait_until(lambda: said in exporter.why(), seconds=120, what=f"{said}, not {exporter.why()}")
     exporter.wait_for("unhealthy")
-    assert '"storage": "StorageReadOnlyError"' in exporter.why()
     others = [each for each in OURS if each != "exporter"]
     assert {healthy.compose.container(each).health for each in others} == {"healthy"}
     task = healthy.client.wait(healthy.client.export())

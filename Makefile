@@ -14,11 +14,12 @@ DATABASE ?= postgresql
 SEED ?=
 TEST_OPTIONS ?= -n auto --durations=10
 SOAK := tests/faults/test_soak.py
+E2E_OPTIONS ?= --durations=10 -v
 FOR_DEVELOPERS := $(BIN)/.dev
 FOR_USERS := $(BIN)/.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test flood faults soak lint bench lock clean
+.PHONY: help demo test flood faults soak e2e lint bench lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,6 +32,11 @@ test: $(FOR_DEVELOPERS) ## Run the tests against real servers, databases and pro
 
 flood: $(FOR_DEVELOPERS) ## Deliver 11,000 notifications beside exports (FLOOD=10000)
 	FLOOD=$(FLOOD) $(BIN)/python -m pytest -s tests/system/test_many_notifications.py
+
+# One process: the tests share one set of containers, and each leaves it as it found it.
+e2e: $(FOR_DEVELOPERS) ## Run the containers on a real engine and test them from outside
+	engine=$$(bash tests/e2e/engine.sh) && eval "$$engine" && \
+	  $(BIN)/python -m pytest $(E2E_OPTIONS) tests/e2e
 
 lint: $(FOR_DEVELOPERS) ## Check style, types and the import rules
 	$(BIN)/ruff check .

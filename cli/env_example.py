@@ -27,6 +27,10 @@ HEADER = """\
 # it, BULKHEAD_EXPORTER_LOG_LEVEL say, it holds for that service only and goes before the general
 # one. Settings are read once, when a process starts; a wrong one ends the process with status 78
 # and says what is wrong. An empty one counts as not set.
+#
+# Passwords need not stand in the environment: with _FILE behind its name a variable names a file
+# that holds the value, BULKHEAD_REDIS_URL_FILE=/run/secrets/redis_url say. This holds for every
+# setting of the services; the variable itself, if it is set, goes before its file.
 """
 
 

@@ -37,7 +37,7 @@ class Instance:
             os.environ["BULKHEAD_DATA_DIR"] = str(data_dir.expanduser().absolute())
         settings = read_settings(Settings)
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if os.environ.get(REDIS_URL):
+        if "redis_url" in settings.model_fields_set:  # a variable names it, or a file
             return cls(settings, None)
         return cls._with_port(_kept_port(settings.data_dir) or _choose_port(settings.data_dir))
 

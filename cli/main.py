@@ -21,6 +21,7 @@ from cli.import_csv import import_employees, import_work_logs
 from cli.instance import Instance
 from cli.keys import keys
 from cli.options import AsJson, DataDir, Url
+from cli.prepare import prepare
 from cli.sample_data import EMPLOYEE_COUNT, load, register_user
 from cli.schedule import schedule
 from cli.source import open_source
@@ -184,6 +185,19 @@ def migrate_command(data_dir: DataDir = None) -> None:
     if instance.has_own_source:
         open_source(instance.settings).dispose()
         typer.echo("The sample source is up to date.")
+
+
+@app.command("prepare", hidden=True)
+def prepare_command(
+    folders: Annotated[list[Path], typer.Argument(help="Folders that the services write to.")],
+    secrets: Annotated[Path, typer.Option(help="Where passwords and addresses are kept.")],
+    user: Annotated[int, typer.Option(help="User and group of the services.")],
+    allow_anonymous: Annotated[
+        bool, typer.Option(envvar="BULKHEAD_ALLOW_ANONYMOUS", help="No API key is needed.")
+    ] = False,
+) -> None:
+    """Make what a set of containers needs: secrets, ownership, databases. Safe to repeat."""
+    prepare(secrets, folders, user, needs_key=not allow_anonymous)
 
 
 def main() -> None:

@@ -54,6 +54,12 @@ class SourceUnavailableError(RetryableError):
     code = "source_unavailable"
 
 
+class DatabaseUnavailableError(RetryableError):
+    """The task database went away while a handler asked it."""
+
+    code = "database_unavailable"
+
+
 class StorageUnavailableError(RetryableError):
     """The object store or the shared volume does not answer."""
 

@@ -2,8 +2,9 @@
 
 Every setting is an environment variable: `BULKHEAD_` and the field's name in capitals. With the
 service's name in between (`BULKHEAD_EXPORTER_LOG_LEVEL`) it holds for that service only, and goes
-before the general one. `.env.example` lists them all. They are read once, where a process starts,
-and passed down.
+before the general one. With `_FILE` behind it (`BULKHEAD_REDIS_URL_FILE`) it names a file that
+holds the value, for when the variable itself is not set. `.env.example` lists them all. They are
+read once, where a process starts, and passed down.
 """
 
 import sys
@@ -19,9 +20,13 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings.exceptions import SettingsError
 from sqlalchemy.exc import ArgumentError
 
 from shared.database import normalise_url
+from shared.secret_files import FileSource
+
+PREFIX = "BULKHEAD_"
 
 EX_CONFIG = 78
 """Exit status of a process whose configuration is wrong. Source: sysexits.h of 4.3BSD"""
@@ -31,7 +36,7 @@ class Settings(BaseSettings):
     """What every process of Bulkhead needs to know."""
 
     model_config = SettingsConfigDict(
-        env_prefix="BULKHEAD_", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     service: ClassVar[str] = ""
@@ -104,11 +109,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (the base class calls it so)
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the environment only; a service's own variables first."""
+        """Read the environment, and the files that it names; a service's own variables first."""
+        general = (env_settings, FileSource(settings_cls, PREFIX))
         if not cls.service:
-            return (init_settings, env_settings)
-        own = EnvSettingsSource(settings_cls, env_prefix=f"BULKHEAD_{cls.service.upper()}_")
-        return (init_settings, own, env_settings)
+            return (init_settings, *general)
+        prefix = f"{PREFIX}{cls.service.upper()}_"
+        own = (EnvSettingsSource(settings_cls, env_prefix=prefix), FileSource(settings_cls, prefix))
+        return (init_settings, *own, *general)
 
     @model_validator(mode="before")
     @classmethod
@@ -202,5 +209,8 @@ def read_settings(settings_class: type[SomeSettings]) -> SomeSettings:
         for each in error.errors(include_url=False):
             name = "_".join(str(part) for part in each["loc"]).upper()
             reason = each["msg"].removeprefix("Value error, ")
-            print(f"BULKHEAD_{name}: {reason}" if name else reason, file=sys.stderr)  # noqa: T201
+            print(f"{PREFIX}{name}: {reason}" if name else reason, file=sys.stderr)  # noqa: T201
+        raise SystemExit(EX_CONFIG) from None
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201
         raise SystemExit(EX_CONFIG) from None

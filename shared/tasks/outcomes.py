@@ -14,6 +14,7 @@ from shared.database import is_disconnect
 from shared.errors import (
     BulkheadError,
     CancelledError,
+    DatabaseUnavailableError,
     InternalError,
     ParametersUnreadableError,
     RetryableError,
@@ -73,6 +74,9 @@ def failed(error: Exception) -> Outcome:
     if isinstance(error, BulkheadError):
         log.warning("task_error", error=str(error), reason=str(error.__cause__ or ""))
         return error
+    if is_disconnect(error):  # never a failed task, whichever handler it was that asked
+        log.warning("task_error", error=type(error).__name__, reason=str(error.__cause__ or ""))
+        return DatabaseUnavailableError()
     log.exception("task_defect")
     if isinstance(error, ValidationError):
         return ParametersUnreadableError()

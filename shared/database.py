@@ -44,6 +44,8 @@ SQLITE_CONNECTIONS = 4
 again: of fifty that contend so, some wait for seconds. They take turns for a connection instead."""
 SQLITE_QUEUE_SECONDS = 30
 READ_ONLY = "bulkhead_read_only"
+IDLE_SECONDS = 4
+"""How long a transaction on PostgreSQL may wait for its next statement; far below a lease."""
 
 # A database that vanishes without a reset is noticed within about 3 seconds.
 # Source: libpq connection parameters, https://www.postgresql.org/docs/17/libpq-connect.html
@@ -67,13 +69,16 @@ def normalise_url(url: str) -> URL:
     return parsed
 
 
-def create_database_engine(url: str, *, pool_size: int = 5) -> Engine:
+def create_database_engine(url: str, *, pool_size: int = 5, may_idle: bool = False) -> Engine:
     """Make an engine; nothing connects yet. Make it in the process that uses it, after any fork.
 
     Args:
         url: `sqlite:///path` or `postgresql://user:password@host/name`.
         pool_size: connections kept open at the most; twice as many may be open for a moment, on
             SQLite never more than `SQLITE_CONNECTIONS`. 0 opens one for each use.
+        may_idle: whether a transaction may wait for its next statement for long, as one that feeds
+            a file does. PostgreSQL ends any other: a process that was frozen in the middle of one
+            would keep its rows locked, and nobody could take its task over.
 
     Raises:
         ValueError: another kind of database.
@@ -96,9 +101,12 @@ def create_database_engine(url: str, *, pool_size: int = 5) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if parsed.drivername == "postgresql+psycopg":
-        return create_engine(
+        engine = create_engine(
             parsed, pool_pre_ping=True, connect_args=POSTGRES_CONNECT_ARGS, **pooling
         )
+        if not may_idle:
+            event.listen(engine, "connect", _bound_idleness)
+        return engine
     raise ValueError(f"Use sqlite:/// or postgresql://, not {parsed.drivername}://")
 
 
@@ -129,6 +137,12 @@ def now(connection: Connection) -> datetime:
         select(type_coerce(DatabaseNow(), UtcDateTime))
     ).scalar_one()
     return told
+
+
+def _bound_idleness(dbapi_connection: Any, _record: object) -> None:
+    # Source: https://www.postgresql.org/docs/17/runtime-config-client.html
+    dbapi_connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+    dbapi_connection.commit()
 
 
 def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:

@@ -117,6 +117,24 @@ def while_compressing(wait: Wait) -> None:
     isal_zlib.compressobj = Compressor  # type: ignore[assignment]
 
 
+def while_beating(wait: Wait) -> None:
+    """In the middle of the watcher's transaction: it has written its row, and holds it locked."""
+    import threading
+
+    from sqlalchemy import Connection, Engine, event
+
+    def stay() -> None:  # the export must not be over before
+        while not Path(os.environ["PAUSED_MARKER"]).exists():
+            time.sleep(0.02)
+
+    def on_commit(_: Connection) -> None:
+        if threading.current_thread().name.startswith("watch-"):
+            wait()
+
+    while_reading(stay)
+    event.listen(Engine, "commit", on_commit)
+
+
 def when_stored(wait: Wait) -> None:
     """After the work is done and its file is in storage, before the row says so."""
     from shared.tasks.outcomes import Completed, Recorder
@@ -182,6 +200,7 @@ POINTS: dict[str, Callable[[Wait], None]] = {
     "reading": while_reading,
     "writing": while_writing,
     "compressing": while_compressing,
+    "beating": while_beating,
     "stored": when_stored,
     "recorded": when_recorded,
     "committed": before_ringing,

@@ -43,6 +43,7 @@ def test_redis_absent_during_submits(house: House) -> None:
     services = house.start(gateway, EXPORTER, NOTIFIER, JANITOR)
     house.redis.kill()
     gone_at = time.monotonic()
+    pause = house.pace.broker_absence / 20
     with httpx.Client(timeout=20) as http:
         # Submits go on for as long as the broker is away.
         while time.monotonic() - gone_at < house.pace.broker_absence:
@@ -51,7 +52,7 @@ def test_redis_absent_during_submits(house: House) -> None:
             assert answer.elapsed.total_seconds() < ACCEPTED_SECONDS
             house.accepted.append(answer.json()["task_id"])
             wait_until(
-                lambda: time.monotonic() - gone_at > len(house.accepted) * 0.1 * house.pace.sweep,
+                lambda: time.monotonic() - gone_at > len(house.accepted) * pause,
                 seconds=60,
                 what="it is time for the next submit",
             )

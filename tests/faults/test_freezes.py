@@ -89,3 +89,26 @@ def test_a_worker_that_wakes_up_while_another_is_at_it(either_house: House) -> N
     kind = house.engine.dialect.name
     house.is_done_once(task_id, f"SIGSTOP; awake while another is at it, {kind}", since)
     assert (house.task(task_id).attempt, house.losses(task_id)) == (2, 1)
+
+
+def test_a_worker_frozen_in_the_middle_of_a_transaction(postgres_house: House) -> None:
+    """It holds its row locked: the database ends the transaction, or nobody could go on."""
+    house = postgres_house
+    (frozen, *_) = house.start(house.paused(EXPORTER, "beating"), NOTIFIER, JANITOR)
+    task_id = house.export()
+    house.wait_until_paused()
+    since = time.monotonic()
+    os.killpg(frozen.running.pid, signal.SIGSTOP)
+    house.resume()
+    house.start(EXPORTER)
+    fault = "SIGSTOP of a worker in the middle of a transaction, postgresql"
+    house.is_done_once(task_id, fault, since, within=house.pace.recovery)
+    second = house.task(task_id)
+    os.killpg(frozen.running.pid, signal.SIGCONT)
+    wait_until(
+        lambda: '"ending": "lost"' in frozen.log.read_text(),
+        seconds=house.pace.patience,
+        what="the frozen worker finds that its task is somebody else's",
+    )
+    house.wait_until_tidy()
+    assert house.task(task_id) == second

@@ -1,7 +1,8 @@
 # What one does with this project. `make help` lists it.
 #
 # Every target sets up what it needs: a virtual environment from the lock, in .venv. Nothing needs
-# root, and nothing is installed outside this folder.
+# root, and nothing is installed outside this folder, but for a container engine by `make e2e`, which
+# it installs only as root, on Debian, where none answers.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,7 +13,8 @@ FLOOD ?= 10000
 SECONDS ?= 180
 DATABASE ?= postgresql
 SEED ?=
-TEST_OPTIONS ?= -n auto --durations=10
+# Twice as many as processors: most tests wait for processes of their own.
+TEST_OPTIONS ?= -n $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN)) --durations=10
 SOAK := tests/faults/test_soak.py
 E2E_OPTIONS ?= --durations=10 -v
 FOR_DEVELOPERS := $(BIN)/.dev

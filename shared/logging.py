@@ -63,7 +63,11 @@ class _ServiceAdder:
 def _renderers(settings: Settings) -> list[Any]:
     on_terminal = settings.log_format == "auto" and sys.stderr.isatty()
     if settings.log_format == "console" or on_terminal:
-        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # Plain: the default shows every variable on the way, secrets and rows among them.
+        plain = structlog.dev.plain_traceback
+        return [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+        ]
     return [
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(ensure_ascii=False),

@@ -53,4 +53,4 @@ class Writer:
         html = self._markup.get_template("mail.html").render(
             subject=subject, paragraphs=text.strip().split("\n"), link=link, language=language.value
         )
-        return Wording(subject.strip(), text.strip() + "\n", html)
+        return Wording(subject.strip(), text.strip("\n"), html)

@@ -24,7 +24,7 @@ from tests.processes import Service
 from tests.servers import wait_until
 from tests.stack import OWNER, Stack
 
-INBOX_ENTRIES = int(os.environ.get("FLOOD", "2000"))
+INBOX_ENTRIES = int(os.environ.get("FLOOD", "1000"))
 MAILS = INBOX_ENTRIES // 10
 MOST_MEGABYTES = 200
 MONTH = WorkLogsExport(start_date=date(2024, 1, 1), end_date=date(2024, 1, 31))

@@ -6,7 +6,11 @@ from datetime import datetime
 from sqlalchemy import Engine, delete, func, select, update
 
 from shared.database import DatabaseNow, insert_or, read
+from shared.tasks.idempotency import IdempotencyKey, remember
 from shared.tasks.models import INBOX
+
+NO_TASK = ""
+"""What a key leads to that came with something else than a submit."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,28 @@ def list_entries(
         return entries, connection.execute(unread).scalar_one()
 
 
-def mark_read(engine: Engine, owner: str, user_id: str, ids: list[str] | None) -> int:
-    """Mark entries as read, all of a user's if no ids are given; count those that were unread."""
+def mark_read(
+    engine: Engine,
+    owner: str,
+    user_id: str,
+    ids: list[str] | None,
+    idempotency: IdempotencyKey | None = None,
+) -> int:
+    """Mark entries as read, all of a user's if no ids are given; count those that were unread.
+
+    Under a key that came before it marks nothing: entries may have arrived since.
+
+    Raises:
+        IdempotencyConflictError: the key came with another body.
+    """
     statement = update(INBOX).where(
         INBOX.c.owner == owner, INBOX.c.user_id == user_id, INBOX.c.read_at.is_(None)
     )
     if ids is not None:
         statement = statement.where(INBOX.c.id.in_(ids))
     with engine.begin() as connection:
+        if idempotency and remember(connection, idempotency, owner, NO_TASK) is not None:
+            return 0
         return connection.execute(statement.values(read_at=DatabaseNow())).rowcount
 
 

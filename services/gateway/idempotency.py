@@ -20,8 +20,12 @@ async def _idempotency(
     if not _KEY.fullmatch(idempotency_key):
         raise ProblemError(422, "idempotency_key_malformed", field="Idempotency-Key")
     body = await request.body()  # read already: this gives it again
-    meaning = {"body": json.loads(body) if body else None, "query": dict(request.query_params)}
-    return IdempotencyKey.for_body(request.url.path, idempotency_key, meaning)
+    meaning = {
+        "body": json.loads(body) if body else None,
+        "path": request.path_params,
+        "query": dict(request.query_params),
+    }
+    return IdempotencyKey.for_body(request.scope["route"].path, idempotency_key, meaning)
 
 
 Idempotency = Annotated[IdempotencyKey | None, Depends(_idempotency)]

@@ -199,11 +199,15 @@ def get_inbox(
 
 @router.post(f"/inbox/{USER_ID}/read")
 def read_inbox(
-    user_id: UserIdInPath, owner: Owner, clients: ClientsOf, body: ReadRequest | None = None
+    user_id: UserIdInPath,
+    owner: Owner,
+    clients: ClientsOf,
+    idempotency: Idempotency,
+    body: ReadRequest | None = None,
 ) -> ReadAnswer:
-    """Mark entries as read."""
+    """Mark entries as read; repeated under the same `Idempotency-Key` it marks nothing more."""
     ids = body.ids if body else None
-    return ReadAnswer(marked=mark_read(clients.engine, owner, user_id, ids))
+    return ReadAnswer(marked=mark_read(clients.engine, owner, user_id, ids, idempotency))
 
 
 def _answer(recipient: Recipient) -> RecipientAnswer:

@@ -120,6 +120,32 @@ def test_a_bad_user_id_in_a_path_is_refused(client: TestClient, user_id: str) ->
         assert answer.json()["errors"][0]["field"] == "user_id"
 
 
+def test_a_repeated_read_marks_nothing_that_came_since(
+    client: TestClient, task_engine: Engine
+) -> None:
+    def put(number: int) -> None:
+        put_entry(
+            task_engine,
+            task_id=f"{number:032}",
+            owner="local",
+            user_id="u",
+            subject="s",
+            message="m",
+        )
+
+    put(1)
+    key = {"Idempotency-Key": "once"}
+    assert client.post("/api/inbox/u/read", headers=key).json() == {"marked": 1}
+    put(2)
+    assert client.post("/api/inbox/u/read", headers=key).json() == {"marked": 0}
+    assert client.get("/api/inbox/u").json()["unread"] == 1
+    other = client.post("/api/inbox/u/read", headers=key, json={"ids": ["0" * 32]})
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert client.post(f"/api/inbox/{'v' * 128}/read", headers=key).status_code == 422
+    fresh = {"Idempotency-Key": "another"}
+    assert client.post(f"/api/inbox/{'v' * 128}/read", headers=fresh).json() == {"marked": 0}
+
+
 def test_an_inbox_is_read_in_pages(client: TestClient, task_engine: Engine) -> None:
     ids = [f"{number:032x}" for number in range(1, 6)]
     for entry in ids:

@@ -31,11 +31,19 @@ class Holdings:
         self._max_losses = max_losses
 
     def extend(self, workers: Collection[str]) -> None:
-        """Extend the leases of processes that are seen to live, whatever keeps them from it."""
+        """Extend the leases of processes that are seen to live, whatever keeps them from it.
+
+        A row that is locked is being written by its own process, which extends it itself.
+        """
+        theirs = (
+            select(TASKS.c.id)
+            .where(IS_PROCESSING, TASKS.c.worker.in_(workers))
+            .with_for_update(skip_locked=True)
+        )
         with self._engine.begin() as connection:
             connection.execute(
                 update(TASKS)
-                .where(IS_PROCESSING, TASKS.c.worker.in_(workers))
+                .where(TASKS.c.id.in_(theirs.scalar_subquery()))
                 .values(lease_expires_at=DatabaseNow(self._lease))
             )
 

@@ -13,8 +13,9 @@ FLOOD ?= 10000
 SECONDS ?= 180
 DATABASE ?= postgresql
 SEED ?=
-# Twice as many as processors: most tests wait for processes of their own.
-TEST_OPTIONS ?= -n $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN)) --durations=10
+# Twice as many as processors: most tests wait for processes of their own. Whoever is done takes over
+# what waits for the others: long tests stand side by side in few files.
+TEST_OPTIONS ?= -n $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN)) --dist worksteal --durations=10
 SOAK := tests/faults/test_soak.py
 E2E_OPTIONS ?= --durations=10 -v
 FOR_DEVELOPERS := $(BIN)/.dev

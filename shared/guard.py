@@ -49,12 +49,12 @@ class Guard(threading.Thread):
         self._children = children
         self._consumption = consumption
         self._end = end
-        self._over = threading.Event()
         self._wait_until: dict[str, float] = {}
 
     def run(self) -> None:
-        """Look, until the worker stops."""
-        while not self._over.wait(LOOK_SECONDS):
+        """Look, for as long as the process lives."""
+        while True:
+            time.sleep(LOOK_SECONDS)
             self._try("children", self._children.look, 0)
             self._try("presence", self._say_present, SAID_EVERY_SECONDS)
             self._try("consumption", self._look_at_consumer, 1)

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 
 REWOUND_EVERY_SECONDS = 0.5
 
@@ -24,7 +25,6 @@ class Watchdog(threading.Thread):
 
     def run(self) -> None:
         """Rewind, for as long as the process lives."""
-        pause = threading.Event()
         while True:
             signal.setitimer(signal.ITIMER_PROF, self._seconds)
-            pause.wait(REWOUND_EVERY_SECONDS)
+            time.sleep(REWOUND_EVERY_SECONDS)

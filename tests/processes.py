@@ -3,19 +3,19 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from shared.process import die_with_parent
-from tests.privileges import drop_capabilities
-from tests.servers import free_port, wait_until
+from tests.servers import children_of, free_port, wait_until
+from tests.template import ForkedProcess, Template
 
-START_SECONDS = 30
+START_SECONDS = 60
+
 ROOT = Path(__file__).parent.parent
+
+_template = Template(ROOT)
 
 
 class Service:
@@ -43,7 +43,7 @@ class Service:
         self.port = free_port()
         self.environment = {**environment, port_variable: str(self.port)}
         self.log = folder / f"{module}-{self.port}.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: ForkedProcess | None = None
 
     def start(self) -> "Service":
         """Start and wait until it is ready."""
@@ -51,24 +51,11 @@ class Service:
 
     def launch(self) -> "Service":
         """Start, and do not wait."""
-        parent = os.getpid()
-
-        def prepare() -> None:
-            die_with_parent(parent, signal.SIGKILL)
-            if not self.privileged:
-                drop_capabilities()
-
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("BULKHEAD_")}
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", self.module],
-                env={**inherited, **self.environment},
-                cwd=ROOT,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=prepare,
-            )
+        environment = {**inherited, **self.environment}
+        self.process = _template.start(
+            self.module, environment, self.log, privileged=self.privileged
+        )
         return self
 
     def wait_until_ready(self) -> "Service":
@@ -81,7 +68,7 @@ class Service:
         return self.health("readyz")[0] == 200
 
     @property
-    def running(self) -> "subprocess.Popen[bytes]":
+    def running(self) -> ForkedProcess:
         assert self.process is not None
         return self.process
 
@@ -114,14 +101,6 @@ class Service:
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-
-
-def children_of(pid: int) -> list[int]:
-    """List a process's children."""
-    try:
-        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except FileNotFoundError:
-        return []
 
 
 def is_running(pid: int) -> bool:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from shared.database import UNAVAILABLE
 from tests.faults.house import EXPORTER, GATEWAY, JANITOR, NOTIFIER, House
 from tests.integration.notifier.servers import MailBox
-from tests.processes import Service, children_of
-from tests.servers import PostgresServer, wait_until
+from tests.processes import Service
+from tests.servers import PostgresServer, children_of, wait_until
 
 Action = Callable[[], object]
 
@@ -102,7 +102,7 @@ class Havoc:
 
     def _kill_parent(self, service: Service) -> None:
         if service.running.poll() is None:
-            service.running.kill()
+            service.running.send_signal(signal.SIGKILL)
             service.running.wait()
         self._later(_Start(service))
 

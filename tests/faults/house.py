@@ -15,7 +15,7 @@ from tests.faults.contents import cells, expected_cells
 from tests.faults.ledger import Ledger
 from tests.faults.pace import Pace
 from tests.processes import Service
-from tests.servers import RedisServer, wait_until
+from tests.servers import RedisServer, promised, wait_until
 from tests.stack import OWNER
 
 USER = "user_001"
@@ -23,6 +23,8 @@ EXPORTER, NOTIFIER, JANITOR, GATEWAY = (
     f"services.{name}" for name in ("exporter", "notifier", "janitor", "gateway")
 )
 PAUSED, PROBE = "tests.faults.paused", "tests.probe"
+HANDED_OVER_SECONDS = 3
+"""What is promised of a stop, from the end of the grace period on."""
 
 Note = Callable[[str, float, int, int], None]
 
@@ -159,7 +161,7 @@ class House(Ledger):
         assert files == [f"{task_id}/{task.attempt}.{task.parameters['export_format']}"]
         assert self.told(task_id) == 1
         assert cells(self.data_dir / "files" / files[0]) == expected_cells()
-        assert seconds < (within or self.pace.patience), f"recovered after {seconds:.1f} s"
+        assert seconds < promised(within or self.pace.patience), f"recovered after {seconds:.1f} s"
 
     def are_done_once(self, task_ids: list[str], fault: str, since: float) -> None:
         """Assert it of several; what the assertions take is no part of the recovery."""

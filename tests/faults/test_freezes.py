@@ -9,7 +9,7 @@ import pytest
 from shared.contracts.tasks import State, Status
 from shared.database import IDLE_SECONDS
 from tests.faults.house import EXPORTER, JANITOR, NOTIFIER, House
-from tests.servers import wait_until
+from tests.servers import promised, wait_until
 
 
 @pytest.mark.parametrize("step", ["writing", "stored"])
@@ -24,7 +24,7 @@ def test_a_worker_frozen_for_longer_than_its_lease(either_house: House, step: st
     house.resume()  # awake again, it goes on where it was
     house.wait_until_told(task_id)
     seconds = time.monotonic() - since
-    assert seconds < house.pace.recovery
+    assert seconds < promised(house.pace.recovery)
     second = house.task(task_id)
     assert (second.attempt, house.losses(task_id)) == (2, 1)
     os.killpg(frozen.running.pid, signal.SIGCONT)

@@ -20,7 +20,7 @@ from tests.faults.house import (
 )
 from tests.integration.notifier.servers import MailBox, mail_server
 from tests.processes import is_running
-from tests.servers import wait_until
+from tests.servers import promised, wait_until
 from tests.stack import OWNER
 
 
@@ -140,7 +140,7 @@ def test_a_notifier_killed_between_delivering_and_recording(house: House, channe
             what="the notification is done",
         )
         seconds = house.note(f"SIGKILL of the notifier after delivering: {channel}", since)
-    assert seconds < house.pace.recovery
+    assert seconds < promised(house.pace.recovery)
     assert house.follow_up(task_id).attempt == 2
     assert house.told(task_id) == (channel is Channel.INBOX)
     # A mail is at least once: the protocol cannot tell. Its Message-ID tells.

@@ -85,6 +85,9 @@ def test_a_flood_is_delivered_once_while_exports_go_on(loaded_stack: Stack) -> N
         notifier = stack.service(
             "services.notifier",
             BULKHEAD_NOTIFIER_CONCURRENCY="50",
+            # As they are for users: a lease that lapses on a busy machine would double a mail.
+            BULKHEAD_LEASE_SECONDS="30",
+            BULKHEAD_HEARTBEAT_SECONDS="10",
             BULKHEAD_NOTIFIER_SMTP_HOST="127.0.0.1",
             BULKHEAD_NOTIFIER_SMTP_PORT=str(port),
             BULKHEAD_NOTIFIER_SMTP_SECURITY="none",

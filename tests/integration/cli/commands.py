@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from shared.process import tied
-from tests.processes import ROOT, children_of
-from tests.servers import wait_until
+from tests.processes import ROOT
+from tests.servers import children_of, wait_until
 
 READY_SECONDS = 60
 PROCESSES = 6

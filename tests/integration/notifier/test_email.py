@@ -23,7 +23,7 @@ from tests.integration.notifier.conftest import TASK_ID, Tell
 from tests.integration.notifier.servers import MailBox, authenticate, mail_server, silent_server
 from tests.servers import free_port
 
-PLAIN = {"smtp_host": "127.0.0.1", "smtp_security": "none", "smtp_timeout_seconds": 1}
+PLAIN = {"smtp_host": "127.0.0.1", "smtp_security": "none", "smtp_timeout_seconds": 60}
 
 
 @pytest.fixture(autouse=True)
@@ -154,7 +154,7 @@ def test_a_server_that_is_away_or_silent_is_tried_again(tell: Tell) -> None:
     with pytest.raises(DeliveryUnavailableError):
         tell(Channel.EMAIL, smtp_port=free_port(), **PLAIN)
     with silent_server() as port, pytest.raises(DeliveryUnavailableError):
-        tell(Channel.EMAIL, smtp_port=port, **PLAIN)
+        tell(Channel.EMAIL, smtp_port=port, **{**PLAIN, "smtp_timeout_seconds": 0.5})
 
 
 def test_a_user_without_an_address_is_unknown(tell: Tell, task_engine: Engine) -> None:

@@ -21,7 +21,7 @@ from tests.integration.notifier.conftest import TASK_ID, Tell
 from tests.integration.notifier.servers import WebHook, silent_server, web_server
 from tests.servers import free_port
 
-PRIVATE = {"allow_private_webhooks": True, "webhook_timeout_seconds": 1}
+PRIVATE = {"allow_private_webhooks": True, "webhook_timeout_seconds": 60}
 
 
 def register(engine: Engine, url: str) -> Recipient:
@@ -103,7 +103,7 @@ def test_a_server_that_is_away_or_silent_is_tried_again(tell: Tell, task_engine:
     with silent_server() as port:
         register(task_engine, f"http://127.0.0.1:{port}/")
         with pytest.raises(DeliveryUnavailableError):
-            tell(Channel.WEBHOOK, **PRIVATE)
+            tell(Channel.WEBHOOK, **{**PRIVATE, "webhook_timeout_seconds": 0.5})
 
 
 def test_a_certificate_that_nobody_signed_is_not_trusted(

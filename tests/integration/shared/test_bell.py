@@ -10,7 +10,7 @@ import pytest
 
 from shared.bell import BELIEVED_SECONDS, LONGEST_WAIT, QUIET_SECONDS, Bell, queues_to_ring
 from shared.contracts.queues import Queue
-from tests.servers import RedisServer, wait_until
+from tests.servers import RedisServer, promised, wait_until
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_broker_that_refuses_is_no_error_and_heals(bell: Bell, redis_server: R
     redis_server.kill()
     began = time.monotonic()
     assert not bell.ring(Queue.EXPORT)
-    assert time.monotonic() - began < 4 * LONGEST_WAIT
+    assert time.monotonic() - began < promised(4 * LONGEST_WAIT)
     assert bell.count_waiting(Queue.EXPORT) is None
     bell.silence(Queue.EXPORT)
     assert not bell.answers()
@@ -53,7 +53,7 @@ def test_many_who_ring_at_once_wait_no_longer_than_one(
         with ThreadPoolExecutor(40) as pool:
             rung = list(pool.map(lambda _: bell.ring(Queue.EXPORT), range(200)))
         assert not any(rung)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < promised(2)
     finally:
         os.kill(redis_server.process.pid, signal.SIGCONT)
 
@@ -65,7 +65,7 @@ def test_a_frozen_broker_holds_nobody_up(bell: Bell, redis_server: RedisServer) 
     try:
         began = time.monotonic()
         assert not bell.ring(*[Queue.EXPORT] * 100)
-        assert time.monotonic() - began < 4 * LONGEST_WAIT
+        assert time.monotonic() - began < promised(4 * LONGEST_WAIT)
     finally:
         os.kill(redis_server.process.pid, signal.SIGCONT)
 

@@ -47,6 +47,6 @@ WORK_LOGS = Table(
 
 def open_source(settings: Settings) -> Engine:
     """Open the source database, with its tables in place."""
-    engine = create_database_engine(settings.source_database_url, may_idle=True)
+    engine = create_database_engine(settings.source_database_url, may_take_long=True)
     migrate(engine, Schema.SOURCE)
     return engine

@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from psycopg.abc import PQGen
 from sqlalchemy import (
     Connection,
     DateTime,
@@ -46,6 +48,9 @@ SQLITE_QUEUE_SECONDS = 30
 READ_ONLY = "bulkhead_read_only"
 IDLE_SECONDS = 4
 """How long a transaction on PostgreSQL may wait for its next statement; far below a lease."""
+ANSWER_SECONDS = 10
+"""How long PostgreSQL may take for a statement, waiting for a lock included: no other holds one for
+longer than `IDLE_SECONDS`."""
 
 # A database that vanishes without a reset is noticed within about 3 seconds.
 # Source: libpq connection parameters, https://www.postgresql.org/docs/17/libpq-connect.html
@@ -69,16 +74,18 @@ def normalise_url(url: str) -> URL:
     return parsed
 
 
-def create_database_engine(url: str, *, pool_size: int = 5, may_idle: bool = False) -> Engine:
+def create_database_engine(url: str, *, pool_size: int = 5, may_take_long: bool = False) -> Engine:
     """Make an engine; nothing connects yet. Make it in the process that uses it, after any fork.
 
     Args:
         url: `sqlite:///path` or `postgresql://user:password@host/name`.
         pool_size: connections kept open at the most; twice as many may be open for a moment, on
             SQLite never more than `SQLITE_CONNECTIONS`. 0 opens one for each use.
-        may_idle: whether a transaction may wait for its next statement for long, as one that feeds
-            a file does. PostgreSQL ends any other: a process that was frozen in the middle of one
-            would keep its rows locked, and nobody could take its task over.
+        may_take_long: whether statements, and the time between two of them, may take long, as where
+            a file is fed or a schema is changed. PostgreSQL ends any other transaction that idles:
+            a process that was frozen in the middle of one would keep its rows locked, and nobody
+            could take its task over. And a server that does not answer, frozen or cut off, is given
+            up as one that is gone.
 
     Raises:
         ValueError: another kind of database.
@@ -104,10 +111,17 @@ def create_database_engine(url: str, *, pool_size: int = 5, may_idle: bool = Fal
         engine = create_engine(
             parsed, pool_pre_ping=True, connect_args=POSTGRES_CONNECT_ARGS, **pooling
         )
-        if not may_idle:
+        if not may_take_long:
+            event.listen(engine, "do_connect", _connect_bounded)
             event.listen(engine, "connect", _bound_idleness)
         return engine
     raise ValueError(f"Use sqlite:/// or postgresql://, not {parsed.drivername}://")
+
+
+def patient(engine: Engine) -> Engine:
+    """Give an engine to the same database whose statements may take long."""
+    url = engine.url.render_as_string(hide_password=False)
+    return create_database_engine(url, pool_size=0, may_take_long=True)
 
 
 @contextmanager
@@ -137,6 +151,32 @@ def now(connection: Connection) -> datetime:
         select(type_coerce(DatabaseNow(), UtcDateTime))
     ).scalar_one()
     return told
+
+
+class _BoundedConnection(psycopg.Connection[Any]):
+    """Gives a server up that does not answer: libpq itself would wait for ever."""
+
+    def wait(
+        self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = ANSWER_SECONDS
+    ) -> Any:
+        """Wait for the server's answer.
+
+        Raises:
+            psycopg.OperationalError: there is none; the connection is closed.
+        """
+        began = time.monotonic()
+        try:
+            return super().wait(gen, interval, timeout)
+        except psycopg.OperationalError:
+            if timeout is not None and time.monotonic() - began >= timeout:
+                self.pgconn.finish()
+            raise
+
+
+def _connect_bounded(
+    _dialect: Dialect, _record: object, arguments: list[Any], options: dict[str, Any]
+) -> Any:
+    return _BoundedConnection.connect(*arguments, **options)
 
 
 def _bound_idleness(dbapi_connection: Any, _record: object) -> None:

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from types import FrameType
 from typing import Any
@@ -52,6 +52,7 @@ class GracefulStop:
 
     Args:
         grace_seconds: how long that is.
+        effect_seconds: how long it waits for a task past its point of no return.
         pool: Celery's pool; one of processes has children, any other runs tasks right here.
         runner: gives this process's runner.
         holdings: the rows that its processes hold.
@@ -62,6 +63,7 @@ class GracefulStop:
     def __init__(
         self,
         grace_seconds: float,
+        effect_seconds: float,
         pool: Any,
         runner: Callable[[], Runner],
         holdings: Holdings,
@@ -69,6 +71,7 @@ class GracefulStop:
         bell: Bell,
     ) -> None:
         self._grace_seconds = grace_seconds
+        self._effect_seconds = effect_seconds
         self._pool = pool
         self._runner = runner
         self._holdings = holdings
@@ -102,14 +105,22 @@ class GracefulStop:
         runner.close()
         runner.stop_all()
         runner.wait_until_idle(STUBBORN_SECONDS)
+        if not runner.is_running:
+            return
+        irrevocable = runner.irrevocable
+        attempts = self._release([worker_name()], spared=irrevocable)
+        if irrevocable:
+            runner.wait_for_effects()
+            attempts |= self._release([worker_name()])
         if runner.is_running:
-            self._storage.remove_lost(self._release([worker_name()]))
+            self._storage.remove_lost(attempts)
             os._exit(EX_SOFTWARE)
 
     def _stop_children(self, pids: list[int]) -> None:
         for pid in pids:
             _signal(pid, signal.SIGTERM)
-        give_up_at = time.monotonic() + TOLD_SECONDS + STUBBORN_SECONDS
+        patience = TOLD_SECONDS + max(STUBBORN_SECONDS, self._effect_seconds)
+        give_up_at = time.monotonic() + patience
         while child_pids(self._pool) and time.monotonic() < give_up_at:
             time.sleep(TOLD_SECONDS / 5)
         if stubborn := child_pids(self._pool):
@@ -118,15 +129,19 @@ class GracefulStop:
                 _signal(pid, signal.SIGKILL)
             self._storage.remove_lost(attempts)
 
-    def _release(self, workers: list[str]) -> dict[str, int]:
+    def _release(self, workers: list[str], spared: Collection[str] = ()) -> dict[str, int]:
         """Hand over what processes hold that are about to be ended; their writes are fenced out.
+
+        Args:
+            workers: the processes.
+            spared: tasks that they keep.
 
         Returns:
             The attempts that end so, by task: what they left in storage is nobody's.
         """
         try:
             with unforked():
-                released = self._holdings.release(workers)
+                released = self._holdings.release(workers, spared)
         except UNAVAILABLE as error:
             # They wait for the database, and would for long. Their leases lapse.
             log.warning("not_handed_over", reason=str(error.__cause__ or error))

@@ -169,6 +169,14 @@ class Settings(BaseSettings):
         """The time zone as an object."""
         return ZoneInfo(self.timezone)
 
+    @property
+    def effect_seconds(self) -> float:
+        """How long a stop waits for what cannot be taken back; the service's tasks say what it is.
+
+        See `shared.tasks.context.TaskContext.pass_point_of_no_return`.
+        """
+        return 0
+
 
 class WorkerSettings(Settings):
     """What a worker needs beside the rest. A service's subclass says what its defaults are."""

@@ -164,6 +164,7 @@ class WorkerProcess:
         assert self._holdings is not None  # noqa: S101  (made in `begin`; for the type checker)
         return GracefulStop(
             settings.shutdown_grace_seconds,
+            settings.effect_seconds,
             self._worker.pool,
             self.runner,
             self._holdings,

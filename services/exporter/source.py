@@ -24,7 +24,7 @@ def create_source_engine(url: str) -> Engine:
     """
     parsed = normalise_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_database_engine(url, pool_size=0, may_idle=True)
+        return create_database_engine(url, pool_size=0, may_take_long=True)
     file = Path(parsed.database or "").absolute().as_uri()
 
     def connect() -> sqlite3.Connection:

@@ -8,11 +8,13 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from services.gateway.validation import field_errors
 from shared.contracts.problems import MEDIA_TYPE, FieldError, Problem
-from shared.database import UNAVAILABLE
+from shared.database import is_disconnect
 from shared.errors import BulkheadError, RetryableError
 from shared.messages import negotiate, say
 from shared.tasks.idempotency import IdempotencyConflictError
@@ -62,8 +64,8 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(BulkheadError, _bulkhead)
-    for unavailable in UNAVAILABLE:
-        app.add_exception_handler(unavailable, _database)
+    for of_database in (DBAPIError, PoolTimeoutError):
+        app.add_exception_handler(of_database, _database)
     app.add_exception_handler(Exception, _defect)
 
 
@@ -141,6 +143,8 @@ async def _bulkhead(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
+    if not is_disconnect(error):
+        raise error  # a defect
     log.warning("database_unavailable", reason=str(error.__cause__ or error))
     return problem_response(
         request, 503, "database_unavailable", headers={"Retry-After": RETRY_SECONDS}

@@ -68,7 +68,8 @@ class Notify:
                     **parameters.facts,
                 },
                 template=parameters.template.value,
-            )
+            ),
+            context.pass_point_of_no_return,
         )
         delivered_at = datetime.now(self._settings.zone).replace(tzinfo=None)
         return Finished(

@@ -43,3 +43,8 @@ class NotifierSettings(WorkerSettings):
         default=False,
         description="Call webhooks on this machine and in private networks too; `up` allows them.",
     )
+
+    @property
+    def effect_seconds(self) -> float:
+        """As long as the answer may take that says whether a notification was taken."""
+        return max(self.smtp_timeout_seconds, self.webhook_timeout_seconds)

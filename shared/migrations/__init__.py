@@ -14,6 +14,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from shared.database import patient
+
 # Any constant will do; it only has to be the same in every replica.
 ADVISORY_LOCK = 0x42_55_4C_4B
 
@@ -35,7 +37,7 @@ def migrate(engine: Engine, schema: Schema) -> None:
 
     A revision that this code does not know (a newer release migrated first) is left as it is.
     """
-    with engine.begin() as connection:
+    with patient(engine).begin() as connection:
         # SQLite's BEGIN IMMEDIATE is the lock already.
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})

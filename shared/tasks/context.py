@@ -53,6 +53,7 @@ class TaskContext:
         self.stop_reason: StopReason | None = None
         self.key: str | None = None  # in storage, from the moment that something may be there
         self.is_over = False  # the handler has been left: nothing is there to stop any more
+        self.is_irrevocable = False
         self._interrupts: list[Callable[[], None]] = []
         self._thread = threading.current_thread()
         self._on_main_thread = self._thread is threading.main_thread()
@@ -79,6 +80,20 @@ class TaskContext:
     def owns_process(self) -> bool:
         """Whether the task has its process to itself: a thread among others must not end it."""
         return self._on_main_thread
+
+    def pass_point_of_no_return(self) -> None:
+        """From here on no stop interrupts the handler: what it does next cannot be taken back.
+
+        A repeat would do it twice, so a stop waits for it, for as long as `effect_seconds` of the
+        service's settings; what has succeeded by then is recorded as done.
+
+        Raises:
+            TaskStopped: it was asked to stop before.
+        """
+        with self._lock:
+            self.checkpoint()
+            self._armed = False
+            self.is_irrevocable = True
 
     @contextmanager
     def interrupting(self, interrupt: Callable[[], None]) -> Iterator[None]:

@@ -85,13 +85,18 @@ class Holdings:
                 )
             )
 
-    def release(self, workers: Collection[str]) -> Losses:
+    def release(self, workers: Collection[str], spared: Collection[str] = ()) -> Losses:
         """Hand over what processes hold; whoever calls has seen that they must end.
 
         It costs the tasks no loss.
+
+        Args:
+            workers: the processes.
+            spared: tasks that they keep.
         """
         losses = Losses()
-        held = update(TASKS).where(IS_PROCESSING, TASKS.c.worker.in_(workers))
+        theirs = (IS_PROCESSING, TASKS.c.worker.in_(workers), TASKS.c.id.not_in(spared))
+        held = update(TASKS).where(*theirs)
         with self._engine.begin() as connection:
             for row in connection.execute(
                 held.where(TASKS.c.cancel_requested_at.is_(None))
@@ -101,11 +106,7 @@ class Holdings:
                 losses.queues.append(Queue(row.queue))
                 losses.waiting.append(row.id)
                 losses.attempts[row.id] = row.attempt
-            for row in connection.execute(
-                select(TASKS.c.id, TASKS.c.attempt).where(
-                    IS_PROCESSING, TASKS.c.worker.in_(workers)
-                )
-            ).all():
+            for row in connection.execute(select(TASKS.c.id, TASKS.c.attempt).where(*theirs)).all():
                 fail_row(connection, held.where(TASKS.c.id == row.id), CancelledError())
                 losses.failed.append(row.id)
                 losses.attempts[row.id] = row.attempt

@@ -5,7 +5,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import structlog
@@ -191,13 +191,27 @@ class Runner:
         self._running.discard(context)
         self.stop_all()
         self.wait_until_idle(STUBBORN_SECONDS)
+        self.wait_for_effects()
         os._exit(EX_SOFTWARE)
+
+    @property
+    def irrevocable(self) -> frozenset[str]:
+        """The tasks in this process that are past their point of no return."""
+        return frozenset(each.task_id for each in [*self._running] if each.is_irrevocable)
 
     def wait_until_idle(self, seconds: float) -> None:
         """Wait until nothing runs in this process, for so long at the most."""
-        give_up_at = time.monotonic() + seconds
-        while self._running and time.monotonic() < give_up_at:
-            time.sleep(LOOK_SECONDS)
+        _wait_while(lambda: self.is_running, seconds)
+
+    def wait_for_effects(self) -> None:
+        """Wait until no task is past its point of no return, for as long as that may take."""
+        _wait_while(lambda: self.irrevocable, self._settings.effect_seconds)
+
+
+def _wait_while(condition: Callable[[], object], seconds: float) -> None:
+    give_up_at = time.monotonic() + seconds
+    while condition() and time.monotonic() < give_up_at:
+        time.sleep(LOOK_SECONDS)
 
 
 def worker_name(pid: int | None = None) -> str:

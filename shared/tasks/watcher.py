@@ -107,7 +107,10 @@ class Watcher(threading.Thread):
         self._asked_at = self._asked_at or time.monotonic()
         is_stubborn = time.monotonic() - self._asked_at >= STUBBORN_SECONDS
         if ran >= self._limits.hard or (
-            is_stubborn and self._context.owns_process and reason is not StopReason.TIME_LIMIT
+            is_stubborn
+            and self._context.owns_process
+            and not self._context.is_irrevocable
+            and reason is not StopReason.TIME_LIMIT
         ):
             log.error("task_did_not_stop", reason=reason)
             self._give_up(self._claim, self._context)

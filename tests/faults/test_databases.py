@@ -7,17 +7,19 @@ import pytest
 from sqlalchemy import select
 
 from cli.sample_data import load
-from shared.contracts.tasks import State
-from shared.database import create_database_engine, read
+from shared.contracts.tasks import State, WorkLogsExport
+from shared.database import ANSWER_SECONDS, create_database_engine, read
 from shared.migrations import Schema, migrate
 from shared.tasks.models import TASKS
 from tests.faults.contents import ROWS
 from tests.faults.house import EXPORTER, GATEWAY, JANITOR, NOTIFIER, USER, House
-from tests.servers import PostgresServer, wait_until
+from tests.servers import PostgresServer, promised, wait_until
 
 EX_SOFTWARE = 70
 STOPPED_SECONDS = 15
 """Beyond the grace period, for a worker that has to find out that nothing answers."""
+CONNECT_SECONDS = 5
+FROZEN_SECONDS = ANSWER_SECONDS + CONNECT_SECONDS
 BODY = {
     "start_date": "2024-01-01",
     "end_date": "2024-12-31",
@@ -43,6 +45,38 @@ def test_the_task_database_is_gone_during_an_export(
     assert (house.task(task_id).attempt, house.losses(task_id)) == (1, 0)
     with read(house.engine) as connection:
         assert len(connection.scalars(select(TASKS.c.id)).all()) == 2, "nothing is half accepted"
+    for each in services:
+        assert each.health("healthz")[0] == 200
+
+
+def test_the_task_database_is_frozen_during_an_export(
+    postgres_house: House, own_postgres: PostgresServer
+) -> None:
+    house = postgres_house
+    gateway = house.service(GATEWAY)
+    services = house.start(gateway, house.paused(EXPORTER, "writing"), NOTIFIER, JANITOR)
+    task_id = house.export()
+    house.wait_until_paused()
+    asked = f"{gateway.url}/api/export/work-logs"
+    assert httpx.post(asked, json=BODY, timeout=30).status_code == 202
+    own_postgres.freeze()
+    house.resume()
+    began = time.monotonic()
+    for longest in (FROZEN_SECONDS, CONNECT_SECONDS):  # the first one has to find out
+        answer = httpx.post(asked, json=BODY, timeout=60)
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+        assert answer.elapsed.total_seconds() < promised(longest)
+    wait_until(
+        lambda: time.monotonic() - began > house.pace.lease, seconds=60, what="a lease has passed"
+    )
+    since = time.monotonic()
+    own_postgres.thaw()
+    house.is_done_once(task_id, "task database frozen: writing", since)
+    assert (house.task(task_id).attempt, house.losses(task_id)) == (1, 0)
+    with read(house.engine) as connection:
+        exports = connection.scalars(select(TASKS.c.id).where(TASKS.c.kind == WorkLogsExport.kind))
+        assert len(exports.all()) == 2, "nothing is half accepted"
     for each in services:
         assert each.health("healthz")[0] == 200
 
@@ -121,7 +155,7 @@ def test_a_worker_is_told_to_stop_while_the_task_database_is_gone(
     own_postgres.stop()
     since = time.monotonic()
     assert exporter.stop(seconds=house.pace.patience) in {0, EX_SOFTWARE}
-    assert time.monotonic() - since < house.pace.grace + STOPPED_SECONDS
+    assert time.monotonic() - since < promised(house.pace.grace + STOPPED_SECONDS)
     own_postgres.start()
     since = time.monotonic()
     house.start(EXPORTER)

@@ -1,6 +1,7 @@
 """What every channel does. A new one is a new file with one of these, and a line in `__init__`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +49,14 @@ class Channel(ABC):
         """Write an address so that it is recognised and not disclosed."""
 
     @abstractmethod
-    def send(self, delivery: Delivery) -> None:
+    def send(self, delivery: Delivery, commit: Callable[[], None]) -> None:
         """Deliver; a repeat of the same task is recognisable as one.
+
+        Args:
+            delivery: what to whom.
+            commit: called right before the step that cannot be taken back. Until then a worker
+                that is told to stop may leave this method anywhere; from then on it waits for the
+                answer, without which nobody knows whether to send it again.
 
         Raises:
             DeliveryUnavailableError: not now; it is tried again.

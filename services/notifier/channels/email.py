@@ -3,7 +3,7 @@
 import os
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -25,6 +25,8 @@ LATER = range(400, 500)
 """SMTP replies that ask to come again. Source: RFC 5321 section 4.2.1"""
 NOT_AUTHENTICATED = (530, 534, 535, 538)
 """Replies that mean the channel's own login or encryption. Source: RFC 4954 section 6"""
+QUIT_SECONDS = 1.0
+"""How long the goodbye may take of a server that has taken the mail."""
 
 log = structlog.get_logger(__name__)
 
@@ -51,13 +53,14 @@ class EmailChannel(Channel):
         local, _, domain = address.rpartition("@")
         return f"{local[:1]}***@{domain}"
 
-    def send(self, delivery: Delivery) -> None:
+    def send(self, delivery: Delivery, commit: Callable[[], None]) -> None:
         """Hand it to the mail server; see `Channel.send`."""
         message = self._compose(delivery)
         if not self._settings.smtp_host:
             self._write(delivery, message)
             return
         with _smtp_errors(delivery), self._connected() as server:
+            commit()
             server.send_message(message)
 
     def _compose(self, delivery: Delivery) -> EmailMessage:
@@ -98,6 +101,8 @@ class EmailChannel(Channel):
                 server.login(settings.smtp_username, settings.smtp_password.get_secret_value())
             yield server
             with suppress(smtplib.SMTPException, OSError):  # it is delivered: a rude end is none
+                if server.sock:
+                    server.sock.settimeout(QUIT_SECONDS)
                 server.quit()
         finally:
             server.close()

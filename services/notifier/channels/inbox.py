@@ -1,5 +1,7 @@
 """The inbox: kept in the task database, for applications that show their own."""
 
+from collections.abc import Callable
+
 from sqlalchemy import Engine
 
 from services.notifier.channels.channel import Channel, Delivery
@@ -25,8 +27,8 @@ class InboxChannel(Channel):
         """The owner gave this name; it discloses nothing."""
         return address
 
-    def send(self, delivery: Delivery) -> None:
-        """Keep it, once however often it is sent."""
+    def send(self, delivery: Delivery, commit: Callable[[], None]) -> None:  # noqa: ARG002
+        """Keep it, once however often it is sent: there is nothing to commit to."""
         put_entry(
             self._engine,
             task_id=delivery.task_id,

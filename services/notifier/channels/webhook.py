@@ -6,6 +6,7 @@ Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/st
 import ipaddress
 import json
 import socket
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ from shared.recipients import Recipient
 
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 TRY_AGAIN = (408, 425, 429)
+REQUEST_STARTS = "http11.send_request_headers.started"
+"""The connection stands. Source: https://www.encode.io/httpcore/extensions/#trace"""
 
 
 class WebhookChannel(Channel):
@@ -44,7 +47,7 @@ class WebhookChannel(Channel):
         parts = urlsplit(address)
         return f"{parts.scheme}://{parts.hostname}/***"
 
-    def send(self, delivery: Delivery) -> None:
+    def send(self, delivery: Delivery, commit: Callable[[], None]) -> None:
         """Post it; any 2xx is delivered. See `Channel.send`."""
         host = urlsplit(delivery.address).hostname or ""
         if not self._allow_private and _is_private(host):
@@ -63,9 +66,18 @@ class WebhookChannel(Channel):
         secret = delivery.recipient.webhook_secret if delivery.recipient else None
         if secret:
             headers["webhook-signature"] = Webhook(secret).sign(delivery.task_id, now, body)
+
+        def trace(event: str, _info: object) -> None:
+            if event == REQUEST_STARTS:
+                commit()
+
         try:
             with self._client.stream(
-                "POST", delivery.address, content=body.encode(), headers=headers
+                "POST",
+                delivery.address,
+                content=body.encode(),
+                headers=headers,
+                extensions={"trace": trace},
             ) as answer:
                 _check(answer, delivery)
         except httpx.TransportError as error:

@@ -19,6 +19,12 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from tests.servers import free_port
 
 
+def _set_event() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class MailBox:
     """What a mail server got, and what it answers.
@@ -27,11 +33,13 @@ class MailBox:
         mails: those it took, parsed.
         at_recipient: replies to RCPT, in turn; then 250.
         at_data: replies after DATA, in turn; then 250. "drop" takes the mail and hangs up.
+        may_answer: unset, a mail is taken and the reply waits.
     """
 
     mails: list[EmailMessage] = field(default_factory=list)
     at_recipient: list[str] = field(default_factory=list)
     at_data: list[str] = field(default_factory=list)
+    may_answer: threading.Event = field(default_factory=_set_event)
 
     async def handle_RCPT(  # noqa: N802  (aiosmtpd's names)
         self,
@@ -56,6 +64,7 @@ class MailBox:
             message = message_from_bytes(content, policy=default)
             assert isinstance(message, EmailMessage)
             self.mails.append(message)
+        await asyncio.to_thread(self.may_answer.wait)
         if reply == "drop":
             assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()

@@ -145,18 +145,20 @@ def test_what_a_process_holds_is_cancelled_by_its_name(store: TaskStore) -> None
 
 
 def test_a_process_that_must_end_hands_over_what_it_holds(store: TaskStore) -> None:
-    kept, handed, cancelled = (store.submit(JANUARY, owner="ann") for _ in range(3))
+    kept, handed, cancelled, spared = (store.submit(JANUARY, owner="ann") for _ in range(4))
     claim(store, worker="host:1")
-    claim(store, worker="host:2")
-    claim(store, worker="host:2")
+    for _ in range(3):
+        claim(store, worker="host:2")
     store.cancel(cancelled, "ann")
+    store.cancel(spared, "ann")
     holdings = Holdings(store.engine, store.lease, max_losses=3)
-    released = holdings.release(["host:2"])
+    released = holdings.release(["host:2"], {spared})
     assert released.queues == [Queue.EXPORT]
     assert [*released.attempts.values()] == [1, 1]
     assert record(store, kept).state is State.RUNNING
     assert record(store, handed).state is State.QUEUED
     assert record(store, cancelled).state is State.CANCELLED
+    assert record(store, spared).status is Status.PROCESSING
 
 
 def test_a_retry_waits_for_its_time_and_says_why(store: TaskStore) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.settings import Settings
+from services.notifier.settings import NotifierSettings
 from tests.processes import ROOT
 from tests.unit.deploy.manifests import documents, settings
 
@@ -51,8 +51,9 @@ def test_every_service_has_bounds_and_stays_on_this_machine(service: str) -> Non
 
 @pytest.mark.parametrize("service", WORKERS)
 def test_a_worker_has_the_time_to_hand_over(service: str) -> None:
-    grace = Settings.model_fields["shutdown_grace_seconds"].default
-    assert seconds(SERVICES[service]["stop_grace_period"]) >= grace + 20
+    notifier = NotifierSettings()
+    needed = notifier.shutdown_grace_seconds + notifier.effect_seconds + 20
+    assert seconds(SERVICES[service]["stop_grace_period"]) >= needed
 
 
 def test_a_probe_may_take_as_long_as_it_asks() -> None:

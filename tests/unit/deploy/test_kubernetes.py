@@ -8,6 +8,7 @@ import kubernetes_validate
 import pytest
 from sqlalchemy import text
 
+from services.notifier.settings import NotifierSettings
 from shared.contracts.queues import Queue
 from shared.contracts.tasks import CleanUp, WorkLogsExport
 from shared.database import create_database_engine, read
@@ -74,7 +75,8 @@ def test_workers_have_the_time_to_hand_over() -> None:
     for deployment in of_kind("Deployment"):
         if deployment["metadata"]["name"] != "gateway":
             spec = deployment["spec"]["template"]["spec"]
-            assert spec["terminationGracePeriodSeconds"] >= grace + 20
+            needed = grace + NotifierSettings().effect_seconds + 20
+            assert spec["terminationGracePeriodSeconds"] >= needed
 
 
 def test_containers_are_confined() -> None:

@@ -28,11 +28,25 @@ TOLD_SECONDS = 0.5
 """How long a child that gets SIGTERM waits to learn why: Celery terminates a task so, too, and its
 parent says then that the task is cancelled."""
 
+ALIKE = (signal.SIGHUP, signal.SIGQUIT)
+"""What ends a worker as SIGTERM does: a terminal that is closed sends the one to its processes,
+and Celery means the other to end a worker at once, which costs each of its tasks a loss."""
+
 log = structlog.get_logger(__name__)
 
 
+def stop_alike() -> None:
+    """In a worker's first process: have every signal that ends it stop it gracefully, in one way.
+
+    Celery would restart at SIGHUP once all tasks are over, however long they take, and would end
+    without them at SIGQUIT and at a second SIGINT. Call it when Celery's own handlers are in place.
+    """
+    for number in (signal.SIGINT, *ALIKE):
+        signal.signal(number, signal.getsignal(signal.SIGTERM))
+
+
 def hand_over_when_told(runner: Runner) -> None:
-    """In a pool's child: on SIGTERM hand the running task over, or end when none runs."""
+    """In a pool's child: when told to end hand the running task over, or end when none runs."""
     previous = signal.getsignal(signal.SIGTERM)
 
     def on_term(number: int, frame: FrameType | None) -> None:
@@ -44,7 +58,8 @@ def hand_over_when_told(runner: Runner) -> None:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTERM)
 
-    signal.signal(signal.SIGTERM, on_term)
+    for number in (signal.SIGTERM, *ALIKE):
+        signal.signal(number, on_term)
 
 
 class GracefulStop:

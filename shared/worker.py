@@ -19,6 +19,7 @@ from celery.worker.request import Request
 from shared.bell import BELL, declare
 from shared.contracts.queues import Queue
 from shared.contracts.tasks import TimeLimits
+from shared.handover import stop_alike
 from shared.liveness import PatientConsumer, Pulse
 from shared.logging import configure_logging
 from shared.settings import WorkerSettings
@@ -107,6 +108,10 @@ def _connect_signals(settings: WorkerSettings, process: WorkerProcess) -> None:
     def begin(sender: Any, **_: object) -> None:
         set_up_logging()
         process.begin(sender)
+
+    @signals.worker_ready.connect(weak=False)
+    def take_signals(**_: object) -> None:
+        stop_alike()
 
     @signals.worker_process_init.connect(weak=False)
     def prepare_child(**_: object) -> None:

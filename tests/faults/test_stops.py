@@ -5,6 +5,7 @@ import signal
 import time
 
 import httpx
+import pytest
 
 from shared.contracts.tasks import ExportFormat
 from tests.faults.house import (
@@ -16,7 +17,7 @@ from tests.faults.house import (
     USER,
     House,
 )
-from tests.servers import promised
+from tests.servers import promised, wait_until
 
 
 def test_a_stop_under_load_hands_over_what_is_longer_than_the_grace_period(house: House) -> None:
@@ -49,6 +50,37 @@ def test_a_lone_child_that_is_told_to_end_hands_over(house: House) -> None:
     house.is_done_once(task_id, "SIGTERM to a lone child", since, within=house.pace.sweep + 5)
     assert (house.task(task_id).attempt, house.losses(task_id)) == (2, 0)
     assert not house.has_lapsed()
+
+
+@pytest.mark.parametrize(
+    ("number", "pool", "to_all"),
+    [
+        (signal.SIGHUP, "prefork", False),
+        (signal.SIGHUP, "prefork", True),
+        (signal.SIGQUIT, "prefork", True),
+        (signal.SIGQUIT, "threads", False),
+        (signal.SIGINT, "threads", True),
+    ],
+)
+def test_whatever_signal_ends_a_worker_it_hands_over(
+    house: House, number: signal.Signals, pool: str, to_all: bool
+) -> None:
+    paused = house.paused(EXPORTER, "writing", BULKHEAD_EXPORTER_POOL=pool)
+    (first, *_) = house.start(paused, NOTIFIER, JANITOR)
+    task_id = house.export()
+    house.wait_until_paused()
+    house.start(EXPORTER)
+    send = os.killpg if to_all else os.kill
+    since = time.monotonic()
+    send(first.running.pid, number)
+    wait_until(lambda: "shutdown" in first.log.read_text(), seconds=10, what="it is told")
+    send(first.running.pid, number)  # by somebody who cannot wait
+    house.waits_again(task_id)
+    assert time.monotonic() - since < promised(house.pace.grace + HANDED_OVER_SECONDS)
+    house.is_done_once(task_id, f"{number.name} twice: {pool}{', all' * to_all}", since)
+    assert (house.task(task_id).attempt, house.losses(task_id)) == (2, 0)
+    assert not house.has_lapsed()
+    assert first.running.wait(house.pace.patience) == 0
 
 
 def test_a_deploy_that_restarts_every_service_under_load(house: House) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     DateTime,
     Dialect,
@@ -24,10 +25,12 @@ from sqlalchemy import (
     Float,
     Table,
     create_engine,
+    delete,
     event,
     literal,
     make_url,
     select,
+    tuple_,
     type_coerce,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -45,6 +48,7 @@ SQLITE_CONNECTIONS = 4
 """Of one process. SQLite lets one write, and whoever finds it busy sleeps a little and tries
 again: of fifty that contend so, some wait for seconds. They take turns for a connection instead."""
 SQLITE_QUEUE_SECONDS = 30
+DELETED_AT_ONCE = 1000
 READ_ONLY = "bulkhead_read_only"
 IDLE_SECONDS = 4
 """How long a transaction on PostgreSQL may wait for its next statement; far below a lease."""
@@ -136,6 +140,14 @@ def insert_or(connection: Connection, table: Table) -> postgresql.Insert | sqlit
     if connection.dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
+
+
+def delete_some(engine: Engine, table: Table, *conditions: ColumnElement[bool]) -> int:
+    """Delete rows in one short transaction, at most `DELETED_AT_ONCE`; give how many."""
+    keys = [*table.primary_key]
+    some = select(*keys).where(*conditions).limit(DELETED_AT_ONCE)
+    with engine.begin() as connection:
+        return connection.execute(delete(table).where(tuple_(*keys).in_(some))).rowcount
 
 
 def is_disconnect(error: BaseException) -> bool:

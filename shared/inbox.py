@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy import Engine, func, select, update
 
-from shared.database import DatabaseNow, insert_or, read
+from shared.database import DatabaseNow, delete_some, insert_or, read
 from shared.tasks.idempotency import IdempotencyKey, remember
 from shared.tasks.models import INBOX
 
@@ -84,6 +84,5 @@ def mark_read(
 
 
 def remove_entries(engine: Engine, before: datetime) -> int:
-    """Remove entries that were made before a moment; give how many."""
-    with engine.begin() as connection:
-        return connection.execute(delete(INBOX).where(INBOX.c.created_at < before)).rowcount
+    """Remove entries that were made before a moment, some at a time; give how many."""
+    return delete_some(engine, INBOX, INBOX.c.created_at < before)

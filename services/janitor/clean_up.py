@@ -84,11 +84,16 @@ class TidyUp:
         with read(self._engine) as connection:
             moment = now(connection)
         records_before = moment - timedelta(days=self._settings.record_retention_days)
-        while forget_tasks(self._engine, records_before):
-            context.checkpoint()
-        entries = remove_entries(
-            self._engine, moment - timedelta(days=self._settings.inbox_retention_days)
-        )
-        keys = forget_idempotency_keys(self._engine, moment - KEPT)
+        entries_before = moment - timedelta(days=self._settings.inbox_retention_days)
+        counts = {}
+        for name, remove_some, before in (
+            ("task_records", forget_tasks, records_before),
+            ("inbox_entries", remove_entries, entries_before),
+            ("idempotency_keys", forget_idempotency_keys, moment - KEPT),
+        ):
+            counts[name] = 0
+            while removed := remove_some(self._engine, before):
+                counts[name] += removed
+                context.checkpoint()
         orphans = remove_orphans(self._engine, self._storage, datetime.now(UTC), context.checkpoint)
-        log.info("tidied", inbox_entries=entries, idempotency_keys=keys, orphans=orphans)
+        log.info("tidied", **counts, orphans=orphans)

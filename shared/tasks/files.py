@@ -6,10 +6,10 @@ Part of the durable record, as `store` is; every function is one transaction.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy import Engine, func, select, update
 
 from shared.contracts.tasks import Status
-from shared.database import DatabaseNow, read
+from shared.database import DatabaseNow, delete_some, read
 from shared.tasks.models import FILES, IDEMPOTENCY_KEYS, TASKS
 
 AT_ONCE = 500
@@ -74,28 +74,18 @@ def expired_in_all(engine: Engine, by_task: str) -> tuple[int, int]:
 def forget_tasks(engine: Engine, before: datetime) -> int:
     """Remove records of tasks that ended before a moment, with their files' records.
 
-    A file that has not expired yet keeps its task. At most `AT_ONCE`; gives how many.
+    A file that has not expired yet keeps its task. Some at a time; gives how many.
     """
     file = select(FILES.c.task_id).where(
         FILES.c.task_id == TASKS.c.id, FILES.c.expired_at.is_(None)
     )
-    old = (
-        select(TASKS.c.id)
-        .where(TASKS.c.status.in_(ENDED), TASKS.c.finished_at < before, ~file.exists())
-        .limit(AT_ONCE)
-    )
-    with engine.begin() as connection:
-        return connection.execute(
-            delete(TASKS).where(TASKS.c.id.in_(old.scalar_subquery()))
-        ).rowcount
+    is_old = TASKS.c.status.in_(ENDED) & (TASKS.c.finished_at < before)
+    return delete_some(engine, TASKS, is_old, ~file.exists())
 
 
 def forget_idempotency_keys(engine: Engine, before: datetime) -> int:
-    """Remove keys that were noted before a moment; give how many."""
-    with engine.begin() as connection:
-        return connection.execute(
-            delete(IDEMPOTENCY_KEYS).where(IDEMPOTENCY_KEYS.c.created_at < before)
-        ).rowcount
+    """Remove keys that were noted before a moment, some at a time; give how many."""
+    return delete_some(engine, IDEMPOTENCY_KEYS, IDEMPOTENCY_KEYS.c.created_at < before)
 
 
 def places(engine: Engine, task_ids: list[str]) -> dict[str, Place]:

@@ -14,8 +14,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
-from psycopg.abc import PQGen
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -43,6 +41,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
+from shared.postgres import CONNECT_ARGS, bound
+
 SQLITE_BUSY_SECONDS = 10
 SQLITE_CONNECTIONS = 4
 """Of one process. SQLite lets one write, and whoever finds it busy sleeps a little and tries
@@ -50,22 +50,6 @@ again: of fifty that contend so, some wait for seconds. They take turns for a co
 SQLITE_QUEUE_SECONDS = 30
 DELETED_AT_ONCE = 1000
 READ_ONLY = "bulkhead_read_only"
-IDLE_SECONDS = 4
-"""How long a transaction on PostgreSQL may wait for its next statement; far below a lease."""
-ANSWER_SECONDS = 10
-"""How long PostgreSQL may take for a statement, waiting for a lock included: no other holds one for
-longer than `IDLE_SECONDS`."""
-
-# A database that vanishes without a reset is noticed within about 3 seconds.
-# Source: libpq connection parameters, https://www.postgresql.org/docs/17/libpq-connect.html
-POSTGRES_CONNECT_ARGS = {
-    "connect_timeout": 3,
-    "tcp_user_timeout": 3000,
-    "keepalives_idle": 2,
-    "keepalives_interval": 1,
-    "keepalives_count": 2,
-}
-
 UNAVAILABLE = (OperationalError, PoolTimeoutError)
 """What SQLAlchemy raises when a database does not answer; a task never fails for it."""
 
@@ -112,12 +96,9 @@ def create_database_engine(url: str, *, pool_size: int = 5, may_take_long: bool 
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if parsed.drivername == "postgresql+psycopg":
-        engine = create_engine(
-            parsed, pool_pre_ping=True, connect_args=POSTGRES_CONNECT_ARGS, **pooling
-        )
+        engine = create_engine(parsed, pool_pre_ping=True, connect_args=CONNECT_ARGS, **pooling)
         if not may_take_long:
-            event.listen(engine, "do_connect", _connect_bounded)
-            event.listen(engine, "connect", _bound_idleness)
+            bound(engine)
         return engine
     raise ValueError(f"Use sqlite:/// or postgresql://, not {parsed.drivername}://")
 
@@ -163,38 +144,6 @@ def now(connection: Connection) -> datetime:
         select(type_coerce(DatabaseNow(), UtcDateTime))
     ).scalar_one()
     return told
-
-
-class _BoundedConnection(psycopg.Connection[Any]):
-    """Gives a server up that does not answer: libpq itself would wait for ever."""
-
-    def wait(
-        self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = ANSWER_SECONDS
-    ) -> Any:
-        """Wait for the server's answer.
-
-        Raises:
-            psycopg.OperationalError: there is none; the connection is closed.
-        """
-        began = time.monotonic()
-        try:
-            return super().wait(gen, interval, timeout)
-        except psycopg.OperationalError:
-            if timeout is not None and time.monotonic() - began >= timeout:
-                self.pgconn.finish()
-            raise
-
-
-def _connect_bounded(
-    _dialect: Dialect, _record: object, arguments: list[Any], options: dict[str, Any]
-) -> Any:
-    return _BoundedConnection.connect(*arguments, **options)
-
-
-def _bound_idleness(dbapi_connection: Any, _record: object) -> None:
-    # Source: https://www.postgresql.org/docs/17/runtime-config-client.html
-    dbapi_connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
-    dbapi_connection.commit()
 
 
 def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:

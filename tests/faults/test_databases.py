@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from cli.sample_data import load
 from shared.contracts.tasks import State, WorkLogsExport
-from shared.database import ANSWER_SECONDS, create_database_engine, read
+from shared.database import create_database_engine, read
 from shared.migrations import Schema, migrate
+from shared.postgres import ANSWER_SECONDS
 from shared.tasks.models import TASKS
 from tests.faults.contents import ROWS
 from tests.faults.house import EXPORTER, GATEWAY, JANITOR, NOTIFIER, USER, House

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from shared.contracts.tasks import State, Status
-from shared.database import IDLE_SECONDS
+from shared.postgres import IDLE_SECONDS
 from tests.faults.house import EXPORTER, JANITOR, NOTIFIER, House
 from tests.servers import promised, wait_until
 

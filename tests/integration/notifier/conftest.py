@@ -15,7 +15,7 @@ from shared.contracts.languages import Language
 from shared.contracts.queues import Queue
 from shared.contracts.tasks import Channel, Notification, NotificationResult
 from shared.tasks.claims import Claim
-from shared.tasks.context import TaskContext
+from shared.tasks.context import StopReason, TaskContext
 
 TASK_ID = "0123456789abcdef0123456789abcdef"
 Tell = Callable[..., NotificationResult]
@@ -34,6 +34,7 @@ def tell(task_engine: Engine, tmp_path: Path) -> Tell:
         language: Language = Language.CHINESE,
         parameters: Notification | None = None,
         task_id: str = TASK_ID,
+        stopped: bool = False,
         **settings: Any,
     ) -> NotificationResult:
         chosen = NotifierSettings(data_dir=tmp_path, **settings)
@@ -43,7 +44,10 @@ def tell(task_engine: Engine, tmp_path: Path) -> Tell:
             user_id=user_id, channel=channel, facts={"text": text}, language=language
         )
         claim = Claim(task_id, attempt, "ann", Notification.kind, Queue.NOTIFICATION, {}, 0)
-        result = notify(parameters, TaskContext(claim, tmp_path / "scratch")).result
+        context = TaskContext(claim, tmp_path / "scratch")
+        if stopped:
+            context.stop(StopReason.SHUTDOWN)
+        result = notify(parameters, context).result
         assert isinstance(result, NotificationResult)
         return result
 

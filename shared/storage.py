@@ -113,7 +113,7 @@ class Storage:
             FileNotFoundError: no such file.
             StorageUnavailableError: storage does not answer.
         """
-        with storage_errors():
+        with storage_errors(may_be_missing=True):
             if start >= end:
                 obstore.head(self._store, key)
                 return iter(())
@@ -150,13 +150,18 @@ class Storage:
 
 
 @contextmanager
-def storage_errors() -> Iterator[None]:
-    """Turn what the file system or the object store says into errors that people can act on."""
+def storage_errors(*, may_be_missing: bool = False) -> Iterator[None]:
+    """Turn what the file system or the object store says into errors that people can act on.
+
+    Args:
+        may_be_missing: let `FileNotFoundError` through. Elsewhere it means that a folder of ours
+            has gone away, with a volume that is not mounted, say: the next try makes it anew.
+    """
     try:
         yield
-    except FileNotFoundError:
-        raise
     except OSError as error:
+        if may_be_missing and isinstance(error, FileNotFoundError):
+            raise
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise StorageFullError from error
         if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:

@@ -1,5 +1,6 @@
 """The use case: an application's rows become a file."""
 
+import os
 import secrets
 from datetime import UTC, datetime
 from hashlib import file_digest
@@ -55,7 +56,7 @@ class Export:
         context.report(FINISHING, "finishing")
         with storage_errors(), path.open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
-        size = path.stat().st_size
+            size = os.fstat(file.fileno()).st_size
         created_at = datetime.now(self._settings.zone).replace(tzinfo=None)
         result = ExportResult(
             file_name=name,

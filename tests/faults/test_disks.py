@@ -1,6 +1,7 @@
 """A full disk and a folder that cannot be written to, for workers without root's powers."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -108,3 +109,14 @@ def test_the_storage_folder_turns_read_only_while_writing(house: House) -> None:
         wait_until(lambda: house.files() == [], seconds=5, what="nothing is left")
     since = time.monotonic()
     house.is_done_once(house.export(), "storage read only while writing; then not", since)
+
+
+def test_the_storage_folder_goes_away_while_writing(house: House) -> None:
+    house.start(house.paused(EXPORTER, "writing"), NOTIFIER, JANITOR)
+    task_id = house.export()
+    house.wait_until_paused()
+    shutil.rmtree(house.data_dir / "files")
+    since = time.monotonic()
+    house.resume()
+    house.is_done_once(task_id, "storage folder removed while writing", since)
+    assert (house.task(task_id).attempt, house.losses(task_id)) == (2, 0)

@@ -1,7 +1,10 @@
 """Health: alive (`/healthz`), ready (`/readyz`) and `/metrics`, the same for every service."""
 
+import errno
 import json
+import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +24,10 @@ from shared.storage import Storage
 
 CHECK_SECONDS = 4.0
 """How long an answer may take, whatever hangs."""
+
+TAKEN_SECONDS = 5.0
+"""How long a port that is taken is waited for."""
+LOOK_SECONDS = 0.1
 
 Check = Callable[[], object]
 """Returns if the thing answers, raises if it does not."""
@@ -104,13 +111,34 @@ class HealthServer:
     def start(self) -> str:
         """Listen and answer from now on; give the address.
 
+        Whoever had the port before may be about to end; a while is waited for that.
+
         Raises:
             OSError: the port is taken.
         """
-        server = ThreadingHTTPServer(self._address, self._handler)
+        server = self._listen()
         server.daemon_threads = True
+        # A child that outlives this process would keep the port from the next one.
+        os.register_at_fork(after_in_child=server.socket.close)
         threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
         return f"http://{self._address[0]}:{server.server_port}"
+
+    def _listen(self) -> ThreadingHTTPServer:
+        give_up_at, where = time.monotonic() + TAKEN_SECONDS, "{}:{}".format(*self._address)
+        is_told = False
+        while True:
+            try:
+                return ThreadingHTTPServer(self._address, self._handler)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                if time.monotonic() > give_up_at:
+                    hint = f"{where} is taken; set BULKHEAD_…_HEALTH_PORT"
+                    raise OSError(error.errno, hint) from error
+                if not is_told:
+                    log.warning("health_port_taken", address=where, patience=TAKEN_SECONDS)
+                    is_told = True
+            time.sleep(LOOK_SECONDS)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import structlog
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
 from celery.worker.request import Request
@@ -23,7 +24,10 @@ from shared.handover import stop_alike
 from shared.liveness import PatientConsumer, Pulse
 from shared.logging import configure_logging
 from shared.settings import WorkerSettings
+from shared.tasks.runner import EX_SOFTWARE
 from shared.worker_process import Build, Loop, WorkerProcess
+
+log = structlog.get_logger(__name__)
 
 
 def create_worker(
@@ -107,7 +111,12 @@ def _connect_signals(settings: WorkerSettings, process: WorkerProcess) -> None:
     @signals.worker_init.connect(weak=False)
     def begin(sender: Any, **_: object) -> None:
         set_up_logging()
-        process.begin(sender)
+        try:
+            process.begin(sender)
+        except Exception as error:
+            # Celery would log it and go on, without whatever had not begun.
+            log.exception("worker_not_started")
+            raise SystemExit(EX_SOFTWARE) from error
 
     @signals.worker_ready.connect(weak=False)
     def take_signals(**_: object) -> None:

@@ -46,7 +46,7 @@ Outcome = Completed | BulkheadError | StopReason
 
 
 class Ending(StrEnum):
-    """What was written."""
+    """What was written; `LOST`: nothing, for the task is not this attempt's any more."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -107,8 +107,9 @@ class Recorder:
     def _write(self, claim: Claim, outcome: Outcome) -> tuple[Ending, list[Queue]]:
         match outcome:
             case StopReason.SHUTDOWN:
-                released = self._store.release(claim)
-                return Ending.HANDED_OVER, [claim.queue] if released else []
+                if self._store.release(claim):
+                    return Ending.HANDED_OVER, [claim.queue]
+                return Ending.LOST, []
             case StopReason():
                 return Ending.LOST, []
             case Completed(finished, file):
@@ -117,8 +118,9 @@ class Recorder:
                     return Ending.COMPLETED, queues
                 outcome = CancelledError()  # the only other way that a row still ours ends
             case RetryableError() if claim.retries < self._settings.max_retries:
-                self._store.retry(claim, outcome, self._delay(claim.retries, outcome.after))
-                return Ending.RETRYING, []
+                delay = self._delay(claim.retries, outcome.after)
+                is_ours = self._store.retry(claim, outcome, delay)
+                return Ending.RETRYING if is_ours else Ending.LOST, []
         queues = self._store.fail(claim, outcome)
         return (Ending.LOST, []) if queues is None else (Ending.FAILED, queues)
 

@@ -13,7 +13,7 @@ import structlog
 from shared.bell import Bell
 from shared.contracts.queues import HIGH_PRIORITY_FROM, Queue
 from shared.contracts.tasks import TimeLimits
-from shared.database import UNAVAILABLE
+from shared.database import is_disconnect
 from shared.errors import BulkheadError
 from shared.settings import Settings
 from shared.storage import Storage
@@ -93,7 +93,9 @@ class Runner:
             queue, min_priority = Queue.EXPORT, HIGH_PRIORITY_FROM
         try:
             claim = self._store.claim(queue, worker_name(), self._limits, min_priority=min_priority)
-        except UNAVAILABLE as error:
+        except Exception as error:
+            if not is_disconnect(error):
+                raise
             log.warning("nothing_claimed", reason=str(error.__cause__ or error))
             return None  # the sweep rings again
         if claim is None:

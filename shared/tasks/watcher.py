@@ -14,7 +14,7 @@ from datetime import timedelta
 import structlog
 
 from shared.contracts.tasks import TimeLimits
-from shared.database import UNAVAILABLE
+from shared.database import is_disconnect
 from shared.tasks.claims import Claim, Sign
 from shared.tasks.context import StopReason, TaskContext
 from shared.tasks.store import TaskStore
@@ -88,7 +88,9 @@ class Watcher(threading.Thread):
                 self._beat_at, self._written = beat_at, progress
             else:
                 sign = self._store.look(self._claim)
-        except UNAVAILABLE as error:
+        except Exception as error:
+            if not is_disconnect(error):
+                raise
             # The task goes on: if somebody else has it by then, the row will say so.
             log.warning("row_not_reached", reason=str(error.__cause__ or error))
             return

@@ -20,7 +20,7 @@ def test_a_worker_frozen_for_longer_than_its_lease(either_house: House, step: st
     house.wait_until_paused()
     house.start(EXPORTER)
     since = time.monotonic()
-    os.killpg(frozen.running.pid, signal.SIGSTOP)
+    house.freeze(os.killpg, frozen.running.pid)
     house.resume()  # awake again, it goes on where it was
     house.wait_until_told(task_id)
     seconds = time.monotonic() - since
@@ -49,7 +49,7 @@ def test_a_child_frozen_alone(house: House) -> None:
     child = house.wait_until_paused()
     house.start(EXPORTER)
     since = time.monotonic()
-    os.kill(child, signal.SIGSTOP)
+    house.freeze(os.kill, child)
     house.resume()
     house.is_done_once(task_id, "SIGSTOP of a child alone", since, within=house.pace.recovery)
     assert (house.task(task_id).attempt, house.losses(task_id)) == (2, 1)
@@ -72,7 +72,7 @@ def test_a_worker_that_wakes_up_while_another_is_at_it(either_house: House) -> N
     house.wait_until_paused()
     first, house.marker = house.marker, house.folder / "second"
     since = time.monotonic()
-    os.killpg(frozen.running.pid, signal.SIGSTOP)
+    house.freeze(os.killpg, frozen.running.pid)
     house.start(house.paused(EXPORTER, "writing"))
     house.wait_until_paused()
     os.killpg(frozen.running.pid, signal.SIGCONT)

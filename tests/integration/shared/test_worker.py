@@ -2,14 +2,16 @@
 
 import os
 import signal
+import socket
 
 import pytest
 
 from shared.contracts.queues import Queue
 from shared.contracts.tasks import State, Status
+from shared.health import TAKEN_SECONDS
 from shared.tasks.runner import EX_SOFTWARE
 from tests.processes import is_running
-from tests.servers import wait_until
+from tests.servers import promised, wait_until
 from tests.stack import Stack
 
 PROBE = "tests.probe"
@@ -142,6 +144,35 @@ def test_a_killed_worker_leaves_no_child_and_another_finishes(stack: Stack) -> N
     stack.service(PROBE).start()
     task = stack.wait_until_over(task_id)
     assert (task.state, task.attempt) == (State.DONE, 2)
+
+
+def test_a_child_that_outlives_its_parent_does_not_keep_the_port(stack: Stack) -> None:
+    worker = stack.service(PROBE).start()
+    task_id = stack.submit("stuck in C")
+    stack.wait_until_runs(task_id)
+    (child,) = worker.children()
+    os.kill(worker.running.pid, signal.SIGKILL)
+    worker.running.wait()
+    assert is_running(child), "it cannot even be told"
+    try:
+        worker.start()
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_a_port_that_is_taken_is_waited_for(stack: Stack) -> None:
+    worker = stack.service(PROBE)
+    with socket.create_server(("127.0.0.1", worker.port)):
+        worker.launch()
+        assert worker.running.wait(promised(TAKEN_SECONDS + 10)) == EX_SOFTWARE
+        assert f"{worker.port} is taken" in worker.log.read_text()
+        worker.launch()
+        wait_until(
+            lambda: worker.log.read_text().count("health_port_taken") == 2,
+            seconds=10,
+            what="it waits again",
+        )
+    worker.wait_until_ready()
 
 
 def test_a_task_that_kills_its_worker_every_time_fails(stack: Stack) -> None:

@@ -4,6 +4,7 @@ import time
 
 import structlog
 
+from services.janitor.frozen_writer import end_frozen_writer
 from services.janitor.schedule import Scheduler
 from shared.bell import Bell
 from shared.contracts.queues import Queue
@@ -61,6 +62,7 @@ class Sweep:
             return self._sweep()
         except UNAVAILABLE:
             self._was_away = True
+            end_frozen_writer(self._store.engine)
             raise
 
     def _sweep(self) -> bool:

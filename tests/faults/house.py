@@ -104,10 +104,9 @@ class House(Ledger):
         self.marker.with_suffix(".go").touch()
 
     def freeze(self, send: Callable[[int, signal.Signals], None], pid: int) -> None:
-        """Send SIGSTOP, at a moment at which nobody else can notice it by SQLite's lock.
+        """Send SIGSTOP, and not in the middle of a write on SQLite.
 
-        A process that is frozen in the middle of a write on SQLite keeps all others from writing,
-        as docs/reliability.md says: that is another fault.
+        That keeps all others from writing, and the janitor ends the process: another fault.
         """
         while True:
             send(pid, signal.SIGSTOP)

@@ -6,9 +6,12 @@ import time
 
 import pytest
 
+from services.janitor.sweep import PATIENCE_SECONDS
 from shared.contracts.tasks import State, Status
+from shared.database import SQLITE_BUSY_SECONDS
 from shared.postgres import IDLE_SECONDS
 from tests.faults.house import EXPORTER, JANITOR, NOTIFIER, House
+from tests.processes import is_running
 from tests.servers import promised, wait_until
 
 
@@ -90,6 +93,28 @@ def test_a_worker_that_wakes_up_while_another_is_at_it(either_house: House) -> N
     kind = house.engine.dialect.name
     house.is_done_once(task_id, f"SIGSTOP; awake while another is at it, {kind}", since)
     assert (house.task(task_id).attempt, house.losses(task_id)) == (2, 1)
+
+
+def test_a_worker_frozen_in_the_middle_of_a_write_on_sqlite(house: House) -> None:
+    """Nobody else can write: the janitor finds out who it is, and ends it."""
+    (frozen, *_) = house.start(house.paused(EXPORTER, "beating"), NOTIFIER, JANITOR)
+    task_id = house.export()
+    child = house.wait_until_paused()
+    since = time.monotonic()
+    os.killpg(frozen.running.pid, signal.SIGSTOP)
+    assert not house.can_be_written()
+    other = house.service(EXPORTER).launch()
+    within = 2 * SQLITE_BUSY_SECONDS + house.pace.recovery + PATIENCE_SECONDS
+    fault = "SIGSTOP of a worker in the middle of a write, sqlite"
+    house.is_done_once(task_id, fault, since, within=within)
+    assert (house.task(task_id).attempt, house.losses(task_id)) == (2, 1)
+    assert not is_running(child)
+    os.killpg(frozen.running.pid, signal.SIGCONT)
+    assert other.stop(seconds=house.pace.patience) == 0
+    house.resume()  # the others of that worker do as they did
+    again = house.export()
+    house.wait_until_told(again)
+    assert house.task(again).status is Status.COMPLETED
 
 
 def test_a_worker_frozen_in_the_middle_of_a_transaction(postgres_house: House) -> None:

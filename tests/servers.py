@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,14 +21,21 @@ from shared.process import die_with_parent
 
 START_SECONDS = 30
 CROWD = 3
+_reserved: list[socket.socket] = []  # for as long as the tests of this process run
 Answer = TypeVar("Answer")
 
 
 def free_port() -> int:
-    """Give a loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Give a loopback port that nothing listens on, and that nobody else is given.
+
+    It stays bound here, so the kernel gives it to no other test's server and to no client. Whoever
+    listens on it says SO_REUSEADDR, as servers do, which goes beside a socket that does not listen.
+    """
+    reserved = socket.socket()
+    reserved.bind(("127.0.0.1", 0))
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _reserved.append(reserved)
+    return int(reserved.getsockname()[1])
 
 
 def children_of(pid: int) -> list[int]:
@@ -198,7 +206,8 @@ class PostgresServer:
         assert self.process is not None
         os.kill(self.process.pid, number)
         for pid in children_of(self.process.pid):
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # some come and go
+                os.kill(pid, number)
 
     def stop(self) -> None:
         """End at once; connections are dropped."""

@@ -17,8 +17,6 @@ from shared.tasks.store import TaskStore
 RUNG_AT_ONCE = 200
 SPARE_BELLS = 1000
 """Bells of a queue that nobody listens to are forgotten beyond so many."""
-AWAY_SECONDS = 1.0
-"""A database that took so long to say what time it is was away, frozen say, and is back."""
 PATIENCE_SECONDS = 5.0
 """How long workers have, once the database is back, to say that they live."""
 
@@ -74,10 +72,9 @@ class Sweep:
         return bool(recovered) or RUNG_AT_ONCE in rung
 
     def _recover(self) -> Losses:
-        asked_at = time.monotonic()
         with read(self._store.engine) as connection:
             now(connection)  # it answers
-        if self._was_away or time.monotonic() - asked_at > AWAY_SECONDS:
+        if self._was_away:
             # Leases lapsed because nobody could extend them. Whoever lives does so now.
             self._was_away = False
             self._recover_from = time.monotonic() + PATIENCE_SECONDS

@@ -15,12 +15,12 @@ import importlib
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ from shared.process import die_with_parent
 from tests.privileges import drop_capabilities
 
 LONGEST_MESSAGE = 200_000
-LOOK_SECONDS = 0.01
 LIBRARIES = (
     "alembic.command",
     "celery.apps.worker",
@@ -74,11 +73,15 @@ class ForkedProcess:
         Raises:
             subprocess.TimeoutExpired: it still runs.
         """
-        give_up_at = time.monotonic() + timeout if timeout is not None else float("inf")
-        while (status := self.poll()) is None:
-            if time.monotonic() > give_up_at:
-                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
-            time.sleep(LOOK_SECONDS)
+        if (status := self.poll()) is not None:
+            return status
+        ended = os.pidfd_open(self.pid)
+        try:
+            select.select([ended], [], [], timeout)
+        finally:
+            os.close(ended)
+        if (status := self.poll()) is None:
+            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
         return status
 
     def send_signal(self, number: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import InternalError
 
 from shared.api_keys import create_key, list_keys, revoke_key
 from tests.integration.gateway.conftest import BODY, Worker
@@ -117,6 +118,25 @@ def test_a_database_that_is_away_is_503(make_client: Make, task_engine: Engine) 
     answer = client.get("/api/tasks")
     assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
     assert answer.headers["retry-after"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("invalidated", "status", "code"),
+    [(True, 503, "database_unavailable"), (False, 500, "gateway_error")],
+)
+def test_a_connection_that_broke_is_503_and_a_wrong_statement_a_defect(
+    client: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+    invalidated: bool,
+    status: int,
+    code: str,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise InternalError("SELECT", {}, Exception(), connection_invalidated=invalidated)
+
+    monkeypatch.setattr("services.gateway.tasks.list_tasks", fail)
+    answer = client.get("/api/tasks")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
 def test_a_defect_tells_nothing_but_its_request_id(

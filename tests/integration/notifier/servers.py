@@ -34,12 +34,14 @@ class MailBox:
         at_recipient: replies to RCPT, in turn; then 250.
         at_data: replies after DATA, in turn; then 250. "drop" takes the mail and hangs up.
         may_answer: unset, a mail is taken and the reply waits.
+        may_quit: unset, a goodbye is not answered.
     """
 
     mails: list[EmailMessage] = field(default_factory=list)
     at_recipient: list[str] = field(default_factory=list)
     at_data: list[str] = field(default_factory=list)
     may_answer: threading.Event = field(default_factory=_set_event)
+    may_quit: threading.Event = field(default_factory=_set_event)
 
     async def handle_RCPT(  # noqa: N802  (aiosmtpd's names)
         self,
@@ -53,6 +55,12 @@ class MailBox:
             return reply
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    async def handle_QUIT(  # noqa: N802
+        self, _server: SMTP, _session: Session, _envelope: Envelope
+    ) -> str:
+        await asyncio.to_thread(self.may_quit.wait)
+        return "221 Bye"
 
     async def handle_DATA(  # noqa: N802
         self, server: SMTP, _session: Session, envelope: Envelope

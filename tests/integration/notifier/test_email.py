@@ -1,5 +1,6 @@
 """Mail: into files, over SMTP, and everything a mail server can do wrong."""
 
+import time
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from services.notifier.channels.email import QUIT_SECONDS
 from shared.contracts.languages import Language
 from shared.contracts.tasks import Channel, Notification, Template
 from shared.errors import (
@@ -21,7 +23,7 @@ from shared.recipients import save_recipient
 from tests.integration.notifier.certificates import self_signed
 from tests.integration.notifier.conftest import TASK_ID, Tell
 from tests.integration.notifier.servers import MailBox, authenticate, mail_server, silent_server
-from tests.servers import free_port
+from tests.servers import free_port, promised
 
 PLAIN = {"smtp_host": "127.0.0.1", "smtp_security": "none", "smtp_timeout_seconds": 60}
 
@@ -155,6 +157,18 @@ def test_a_server_that_is_away_or_silent_is_tried_again(tell: Tell) -> None:
         tell(Channel.EMAIL, smtp_port=free_port(), **PLAIN)
     with silent_server() as port, pytest.raises(DeliveryUnavailableError):
         tell(Channel.EMAIL, smtp_port=port, **{**PLAIN, "smtp_timeout_seconds": 0.5})
+
+
+def test_a_goodbye_that_is_not_answered_is_not_waited_for(tell: Tell) -> None:
+    mailbox = MailBox()
+    mailbox.may_quit.clear()
+    with mail_server(mailbox) as port:
+        began = time.monotonic()
+        tell(Channel.EMAIL, smtp_port=port, **PLAIN)
+        seconds = time.monotonic() - began
+        mailbox.may_quit.set()
+    assert len(mailbox.mails) == 1
+    assert seconds < promised(QUIT_SECONDS + 5)
 
 
 def test_a_user_without_an_address_is_unknown(tell: Tell, task_engine: Engine) -> None:

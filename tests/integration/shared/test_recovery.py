@@ -2,15 +2,19 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select, update
 
 from shared.contracts.queues import Queue
 from shared.contracts.tasks import State, Status
 from shared.database import read
 from shared.errors import SourceSchemaError, SourceUnavailableError
+from shared.settings import Settings
 from shared.tasks.claims import Progress, Sign
+from shared.tasks.context import StopReason
 from shared.tasks.holdings import Holdings
 from shared.tasks.models import TASKS
+from shared.tasks.outcomes import Ending, Recorder
 from shared.tasks.queries import find_file
 from shared.tasks.store import TaskStore
 from tests.integration.shared.claiming import (
@@ -180,3 +184,17 @@ def test_a_cancelled_task_whose_worker_vanished_is_not_run_again(store: TaskStor
     let_lease_lapse(store, task_id)
     assert store.recover_lapsed(3).queues == []
     assert record(store, task_id).state is State.CANCELLED
+
+
+@pytest.mark.parametrize("outcome", [SourceUnavailableError(), StopReason.SHUTDOWN])
+def test_an_attempt_that_was_fenced_out_ends_as_lost(
+    store: TaskStore, outcome: SourceUnavailableError | StopReason
+) -> None:
+    task_id = store.submit(JANUARY, owner="ann")
+    old = claim(store)
+    let_lease_lapse(store, task_id)
+    store.recover_lapsed(3)
+    claim(store)
+    assert Recorder(store, Settings()).record(old, outcome) == (Ending.LOST, [])
+    assert record(store, task_id).attempt == 2
+    assert record(store, task_id).status is Status.PROCESSING
